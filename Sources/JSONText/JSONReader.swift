@@ -149,7 +149,9 @@ public struct JSONReader {
     }
     func digits(_ reader: inout JSONReader) -> Int {
       let from = reader.position
-      while reader.position < reader.bytes.count, (0x30...0x39).contains(reader.bytes[reader.position]) { reader.position &+= 1 }
+      while reader.position < reader.bytes.count, (0x30...0x39).contains(reader.bytes[reader.position]) {
+        reader.position &+= 1
+      }
       return reader.position - from
     }
     func at(_ byte: UInt8) -> Bool { position < bytes.count && bytes[position] == byte }

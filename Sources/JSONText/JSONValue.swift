@@ -6,7 +6,13 @@ public struct JSONNumber: Sendable, Hashable {
   public init(_ value: Int) { text = String(value) }
   /// Shortest form that reads back to the same value; always recognisable as a float (`1.0`, not `1`).
   public init(_ value: Double) {
-    if value.isNaN { text = "NaN" } else if value.isInfinite { text = value < 0 ? "-Infinity" : "Infinity" } else { text = "\(value)" }
+    if value.isNaN {
+      text = "NaN"
+    } else if value.isInfinite {
+      text = value < 0 ? "-Infinity" : "Infinity"
+    } else {
+      text = "\(value)"
+    }
   }
   /// The value when the literal is an integer (no fraction, no exponent) that fits.
   public var int: Int? { Int(text) }
@@ -60,7 +66,8 @@ public struct JSONObject: Sendable, Hashable {
   }
 
   public static func == (a: JSONObject, b: JSONObject) -> Bool {
-    a.members.count == b.members.count && zip(a.members, b.members).allSatisfy { $0.key == $1.key && $0.value == $1.value }
+    a.members.count == b.members.count
+      && zip(a.members, b.members).allSatisfy { $0.key == $1.key && $0.value == $1.value }
   }
   public func hash(into hasher: inout Hasher) { for member in members { hasher.combine(member.key) } }
 }
