@@ -1,0 +1,57 @@
+/// Sizes and limits of a `Scheduler`. A value of this type is always usable: the initializer refuses the others.
+public struct SchedulerConfiguration: Sendable, Hashable {
+  /// Tokens in a page; a power of two.
+  public let pageSize: Int
+  /// Pages of KV memory.
+  public let pageCount: Int
+  /// The longest prompt plus output of one request, in tokens: what was asked for, but never more than all pages hold,
+  /// so that any sequence can run to its end when it is alone.
+  public let contextLength: Int
+  /// Token ids are in 0..<vocabularySize.
+  public let vocabularySize: Int
+  /// The largest number of tokens in one step, decode and prefill together.
+  public let maxBatchTokens: Int
+  /// The largest number of sequences that hold pages at the same time: what was asked for, but never more than
+  /// `maxBatchTokens`, so that a step has a token for each.
+  public let maxRunning: Int
+  /// The largest number of requests that are admitted beyond `maxRunning`.
+  public let maxWaiting: Int
+
+  /// Checks the sizes.
+  /// - Throws: `SchedulerConfigurationError` naming the first size that is out of range.
+  public init(
+    pageSize: Int = 16, pageCount: Int, contextLength: Int, vocabularySize: Int, maxBatchTokens: Int = 512,
+    maxRunning: Int = 256, maxWaiting: Int = 1024
+  ) throws(SchedulerConfigurationError) {
+    guard pageSize > 0, pageSize & (pageSize - 1) == 0 else {
+      throw .init(name: "pageSize", value: pageSize, expected: "a power of two")
+    }
+    let largest = Int(Int32.max)
+    func check(_ name: String, _ value: Int, from least: Int, to most: Int) throws(SchedulerConfigurationError) {
+      guard value >= least, value <= most else {
+        throw .init(name: name, value: value, expected: "from \(least) to \(most)")
+      }
+    }
+    try check("pageCount", pageCount, from: 1, to: largest / pageSize)
+    guard pageCount * pageSize >= 2 else {
+      throw .init(name: "pageCount", value: pageCount, expected: "enough for a prompt token and a new one")
+    }
+    try check("contextLength", contextLength, from: 2, to: largest)
+    try check("vocabularySize", vocabularySize, from: 1, to: largest)
+    try check("maxBatchTokens", maxBatchTokens, from: 1, to: largest)
+    try check("maxRunning", maxRunning, from: 1, to: largest)
+    try check("maxWaiting", maxWaiting, from: 0, to: largest)
+    (self.pageSize, self.pageCount, self.vocabularySize) = (pageSize, pageCount, vocabularySize)
+    self.contextLength = min(contextLength, pageCount * pageSize)
+    (self.maxBatchTokens, self.maxWaiting) = (maxBatchTokens, maxWaiting)
+    self.maxRunning = min(maxRunning, maxBatchTokens)
+  }
+}
+
+/// A size of a `SchedulerConfiguration` that cannot work.
+public struct SchedulerConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
+  public let name: String
+  public let value: Int
+  public let expected: String
+  public var description: String { "\(name) is \(value); it must be \(expected)" }
+}
