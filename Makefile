@@ -1,0 +1,87 @@
+# `make run` and `make test` do all their set-up themselves; `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+MODEL ?= smollm2-135m-instruct
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+
+SWIFT_BUILD_FLAGS ?=
+SWIFT_FOLDERS = $(wildcard Package.swift Sources Kernels Tests Examples Benchmarks)
+RELEASE = .build/release/swiftlet
+
+.PHONY: help run test bench format lint layering test-scripts model build-tests unit-tests isa end-to-end clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build, fetch the model if it is absent, serve it (MODEL=, HOST=, PORT=, ARGS=)
+	@Scripts/check-prerequisites.sh swift python
+	@if [[ "$(MODEL)" = smollm2-135m-instruct ]]; then echo "run: looking for $(MODEL)"; \
+	  python3 Scripts/fetch_model.py "$(MODEL)"; fi
+	@echo "run: building swiftlet (release; the first time takes some minutes)"
+	@swift build -c release --product swiftlet $(SWIFT_BUILD_FLAGS)
+	@echo "run: serving $(MODEL) on http://$(HOST):$(PORT)"
+	@exec $(RELEASE) serve --model "$(MODEL)" --host "$(HOST)" --port "$(PORT)" $(ARGS)
+
+test: ## everything that CI checks
+test: prerequisites lint layering test-scripts model build-tests isa unit-tests end-to-end
+	@echo "test: all passed"
+
+.PHONY: prerequisites
+prerequisites:
+	@Scripts/check-prerequisites.sh swift python
+
+lint: ## check the format of the Swift sources
+	@echo "test: format of $(SWIFT_FOLDERS)"
+	@swift format lint --strict --parallel --recursive $(SWIFT_FOLDERS)
+
+layering: ## check which modules each target imports
+	@echo "test: layering and imports"
+	@python3 Scripts/check_layering.py
+
+test-scripts: ## test the scripts themselves
+	@echo "test: scripts"
+	@python3 -m unittest discover --start-directory Tests/Scripts
+
+# Tests that need the model say so and skip when it is absent; SWIFTLET_REQUIRE_MODEL=1 makes its absence an error.
+model: ## fetch the default model if it is absent
+	@echo "test: default model"
+	@status=0; python3 Scripts/fetch_model.py || status=$$?; \
+	if [[ $$status -eq 3 && -z "$${SWIFTLET_REQUIRE_MODEL:-}" ]]; then \
+	  echo "test: SKIPPED: all that needs the default model, for the reason above"; \
+	elif [[ $$status -ne 0 ]]; then exit $$status; fi
+
+build-tests: ## build everything for debugging, tests included
+	@echo "test: building (the first time takes some minutes)"
+	@swift build --build-tests $(SWIFT_BUILD_FLAGS)
+
+unit-tests: build-tests ## run the Swift tests
+	@echo "test: Swift tests"
+	@swift test --skip-build --quiet $(SWIFT_BUILD_FLAGS)
+
+isa: build-tests ## check that code for one instruction set stays in its module
+	@echo "test: instruction sets"
+	@Scripts/check-isa.sh
+
+end-to-end: build-tests ## start the server and talk to it
+	@echo "test: end to end"
+	@Tests/EndToEnd/run.sh .build/debug/swiftlet
+
+bench: ## measure decode and prefill on this machine (ARGS=)
+	@Scripts/check-prerequisites.sh swift python
+	@echo "bench: looking for the default model"
+	@python3 Scripts/fetch_model.py
+	@echo "bench: building swiftlet (release; the first time takes some minutes)"
+	@swift build -c release --product swiftlet $(SWIFT_BUILD_FLAGS)
+	@$(RELEASE) bench $(ARGS)
+
+format: ## format the Swift sources in place
+	@swift format --in-place --parallel --recursive $(SWIFT_FOLDERS)
+
+clean: ## remove what was built; the fetched model stays
+	rm -rf .build .venv-test
