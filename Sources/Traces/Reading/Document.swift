@@ -21,7 +21,10 @@ enum Document {
         return value
       }
     } catch {
-      var diagnostic = ValidationDiagnostic(.jsonInvalid, "\(error.reason) (column \(error.column))")
+      let isUnicode = text.withUnsafeBufferPointer { String(validating: $0, as: UTF8.self) } != nil
+      var diagnostic = ValidationDiagnostic(
+        isUnicode ? .jsonInvalid : .unicodeError,
+        (isUnicode ? "" : "the text is not UTF-8: ") + "\(error.reason) (column \(error.column))")
       diagnostic.line = error.line
       throw SchemaError([diagnostic])
     }
