@@ -25,15 +25,15 @@ ALLOWED = {
     "Tokenization": "Templates",
     "Paging": "",
     # level 1
+    "CPUIntrinsics": "",
     "CUDADriver": "Tensors",
     "Traces": "Tensors",
     "Checkpoints": "Tensors",
     "Scheduling": "Paging Tokenization",
     # level 2
-    "KernelRuntime": "Tensors Traces CUDADriver",
+    "KernelRuntime": "Tensors Traces CUDADriver CPUIntrinsics",
     "Communication": "Tensors CUDADriver",
     # level 3: the leaf targets are compiled for one instruction set each
-    "CPUIntrinsics": "",
     "KernelsBaseline": "CPUIntrinsics",
     "KernelsAVX2": "CPUIntrinsics",
     "KernelsAVX512": "CPUIntrinsics",
