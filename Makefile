@@ -62,7 +62,7 @@ build-tests: ## build everything for debugging, tests included
 
 unit-tests: build-tests ## run the Swift tests
 	@echo "test: Swift tests"
-	@swift test --skip-build --quiet $(SWIFT_BUILD_FLAGS)
+	@swift test --skip-build --disable-xctest --quiet $(SWIFT_BUILD_FLAGS)
 
 isa: build-tests ## check that code for one instruction set stays in its module
 	@echo "test: instruction sets"
