@@ -1,6 +1,9 @@
 import Tokenization
 
 extension SchedulerConfiguration {
+  /// The most alternatives that are reported beside a token: their cost grows with the square of their number.
+  public static let mostTopLogprobs = 128
+
   /// Proves that a request can be run to its end, whatever else runs: the prompt and one new token fit the context, and
   /// the context fits the pages. O(prompt + stop strings + biases); touches no state, so any thread may ask.
   /// - Throws: the first `AdmissionError` found; `overloaded` and `shuttingDown` are not decided here.
@@ -45,8 +48,8 @@ extension SchedulerConfiguration {
       try requireFinite(bias, "logit_bias")
     }
     if let top = s.topLogprobs {
-      try require(
-        top >= 0 && top <= vocabularySize, "top_logprobs", "must be from 0 to \(vocabularySize), is \(top)")
+      let most = min(vocabularySize, Self.mostTopLogprobs)
+      try require(top >= 0 && top <= most, "top_logprobs", "must be from 0 to \(most), is \(top)")
     }
   }
 

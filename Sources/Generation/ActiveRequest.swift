@@ -1,0 +1,72 @@
+import Scheduling
+import Tokenization
+
+/// A request as the engine's thread sees it: from chosen tokens to events.
+///
+/// ```
+///   token ─► decoder ─► stop string matcher ─► delta
+/// ```
+///
+/// A token stays in `undelivered` until text comes out, so a delta carries all tokens that its text came from.
+struct ActiveRequest {
+  let channel: RequestChannel
+  let sampling: SamplingParameters
+  private let draws: UniformDraws
+  private var processor: LogitsProcessor
+  private var matcher: StopStringMatcher
+  private var decoder: any TokenTextDecoder
+  private var outputCount = 0
+  private var text = ""
+  private var undelivered: [TokenID] = []
+  private var undeliveredLogprobs: [TokenLogprobs] = []
+
+  init(_ submission: Submission, decoder: any TokenTextDecoder) {
+    (channel, sampling, draws) = (submission.channel, submission.request.sampling, submission.draws)
+    (processor, matcher, self.decoder) = (submission.processor, submission.matcher, decoder)
+  }
+
+  var isCancelled: Bool { channel.isCancelled.load(ordering: .acquiring) }
+
+  /// How the next token is to be chosen.
+  var draw: Draw {
+    Draw(
+      temperature: sampling.temperature, topK: sampling.topK, topP: sampling.topP, minP: sampling.minP,
+      uniform: draws.uniform(at: outputCount))
+  }
+
+  /// Applies bias and penalties to this request's row of logits.
+  func process(_ logits: UnsafeMutableBufferPointer<Float>) { processor.apply(to: logits) }
+
+  /// Takes in a generated token that belongs to the output.
+  /// - Returns: whether it completed a stop string.
+  mutating func accept(_ token: TokenID, _ logprobs: TokenLogprobs?) -> Bool {
+    outputCount += 1
+    processor.append(token)
+    undelivered.append(token)
+    if let logprobs { undeliveredLogprobs.append(logprobs) }
+    text += matcher.append(decoder.append(token))
+    return matcher.isStopped
+  }
+
+  /// Sends the text there is, if any.
+  mutating func deliver() {
+    if !text.isEmpty { sendDelta() }
+  }
+
+  /// Sends what is left, then the end. Text held back for a stop string that did not come is not lost.
+  mutating func finish(_ reason: FinishReason, _ usage: Usage, message: String?) {
+    if !matcher.isStopped { text += matcher.append(decoder.finish()) }
+    if !matcher.isStopped { text += matcher.finish() }
+    if !text.isEmpty || !undelivered.isEmpty { sendDelta() }
+    let isStopped = matcher.isStopped && reason == .length
+    channel.events.yield(.finished(isStopped ? .stop : reason, usage, message: message))
+    channel.events.finish()
+  }
+
+  private mutating func sendDelta() {
+    channel.events.yield(.delta(text: text, tokens: undelivered, logprobs: undeliveredLogprobs))
+    text = ""
+    undelivered.removeAll(keepingCapacity: true)
+    undeliveredLogprobs.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,58 @@
+import Scheduling
+
+/// What an `Engine` is made with.
+public struct EngineConfiguration: Sendable, Hashable {
+  /// Pages, context, budget and queues.
+  public var scheduler: SchedulerConfiguration
+  /// The stack of the engine's thread, in bytes.
+  public var stackSize: Int
+
+  public init(scheduler: SchedulerConfiguration, stackSize: Int = 8 << 20) {
+    (self.scheduler, self.stackSize) = (scheduler, stackSize)
+  }
+}
+
+/// Why an engine cannot start, or a step of it cannot be completed.
+public enum EngineError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// The operating system refused the thread; `code` is its errno value.
+  case threadNotStarted(code: Int32)
+  /// The scheduler was set up for another vocabulary than the model has.
+  case vocabularyMismatch(configured: Int, model: Int)
+  /// The model runner chose another number of tokens than it was asked for.
+  case wrongSampleCount(found: Int, expected: Int)
+
+  public var description: String {
+    switch self {
+    case .threadNotStarted(let code): "the engine's thread could not be started (errno \(code))"
+    case .vocabularyMismatch(let configured, let model):
+      "the scheduler is configured for a vocabulary of \(configured) tokens; the model has \(model)"
+    case .wrongSampleCount(let found, let expected): "the model chose \(found) tokens; \(expected) were wanted"
+    }
+  }
+}
+
+/// A snapshot of what an engine does and has done.
+public struct EngineStatistics: Sendable, Hashable {
+  /// Requests that hold pages.
+  public var running = 0
+  /// Requests that wait for pages, preempted ones included.
+  public var waiting = 0
+  /// Pages that nobody holds, and all pages.
+  public var freePages = 0
+  public var pageCount = 0
+  /// Steps run, failed ones included.
+  public var steps = 0
+  /// Requests taken in, and those of them that have ended; failures count in both of the last two.
+  public var submittedRequests = 0
+  public var finishedRequests = 0
+  public var failedRequests = 0
+  /// Tokens of the prompts taken in, tokens generated, and tokens put through the model: after a preemption tokens are
+  /// computed again.
+  public var promptTokens = 0
+  public var generatedTokens = 0
+  public var computedTokens = 0
+  /// How often a sequence had to give its pages back.
+  public var preemptions = 0
+
+  public init() {}
+}

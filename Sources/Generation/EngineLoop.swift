@@ -1,0 +1,146 @@
+import Scheduling
+import Synchronization
+import Tokenization
+
+/// All that lives on the engine's thread, and the loop that it runs.
+///
+/// ```
+///   inbox ─► receive ─► scheduler.submit ──► schedule ─► run ─► commit ─► events
+///                                               ▲                 │
+///                                               └─────────────────┘
+/// ```
+///
+/// Every request in `active` is live in the scheduler and the other way round; `end` takes it out of `active` after the
+/// scheduler has let go of its pages, and sends its one final event.
+struct EngineLoop: ~Copyable {
+  var scheduler: Scheduler
+  var runner: any ModelRunning
+  var active: [Int: ActiveRequest] = [:]
+  private var phase = EngineInbox.Phase.open
+  private var counted = EngineStatistics()
+  private let inbox: EngineInbox
+  private let makeDecoder: @Sendable () -> any TokenTextDecoder
+  private let statistics: SharedStatistics
+
+  init(
+    _ configuration: EngineConfiguration, runner: any ModelRunning, inbox: EngineInbox, statistics: SharedStatistics,
+    makeDecoder: @escaping @Sendable () -> any TokenTextDecoder
+  ) {
+    scheduler = Scheduler(configuration.scheduler)
+    (self.runner, self.inbox, self.statistics, self.makeDecoder) = (runner, inbox, statistics, makeDecoder)
+    publish()
+  }
+
+  /// Steps until the inbox is closed and every request has ended.
+  mutating func run() {
+    while true {
+      receive()
+      if !scheduler.isIdle {
+        step()
+      } else if phase == .open {
+        inbox.waitForNews()
+      } else {
+        return
+      }
+    }
+  }
+
+  private mutating func step() {
+    guard let batch = scheduler.schedule() else { return }
+    let outcome = run(batch)
+    commit(batch, outcome)
+  }
+
+  // MARK: Receive
+
+  private mutating func receive() {
+    guard let news = inbox.take() else { return }
+    for submission in news.submissions { admit(submission) }
+    phase = news.phase
+    if phase == .cancelling {
+      endAll { _ in true }
+    } else if news.hasCancellations {
+      endAll { $0.isCancelled }
+    }
+    publish()
+  }
+
+  private mutating func admit(_ submission: Submission) {
+    counted.submittedRequests += 1
+    var request = ActiveRequest(submission, decoder: makeDecoder())
+    do throws(AdmissionError) {
+      let handle = try scheduler.submit(submission.request)
+      counted.promptTokens += submission.request.prompt.count
+      active[handle] = request
+    } catch {
+      let usage = Usage(promptTokens: submission.request.prompt.count, completionTokens: 0, cachedTokens: 0)
+      finish(&request, .failed, usage, message: "the scheduler refused the request: \(error)")
+    }
+  }
+
+  private mutating func endAll(where isEnding: (ActiveRequest) -> Bool) {
+    for handle in active.keys.sorted() {
+      guard let request = active[handle], isEnding(request), let update = scheduler.cancel(handle) else { continue }
+      end(update, message: phase == .cancelling ? "the engine is shutting down" : nil)
+    }
+  }
+
+  // MARK: Commit
+
+  private mutating func commit(_ batch: Batch, _ outcome: StepOutcome) {
+    counted.steps += 1
+    counted.computedTokens += batch.tokenCount
+    switch outcome {
+    case .failed(let message):
+      for update in scheduler.fail(batch) { end(update, message: message) }
+    case .sampled(let rows):
+      let updates = scheduler.commit(batch, sampled: rows.map(\.token))
+      for (update, row) in zip(updates, rows) { deliver(update, row) }
+    }
+    publish()
+  }
+
+  private mutating func deliver(_ update: Update, _ row: SampledRow) {
+    guard let token = update.token else { return end(update, message: row.problem) }
+    counted.generatedTokens += 1
+    // A stop token ends the output without being part of it; the scheduler knows no other reason to stop.
+    let isStopToken = update.finish == .stop
+    let hasStopString = isStopToken ? false : active[update.handle]?.accept(token, row.logprobs) ?? false
+    if update.finish != nil {
+      end(update)
+    } else if hasStopString, let last = scheduler.finish(update.handle, reason: .stop) {
+      end(last)
+    } else {
+      active[update.handle]?.deliver()
+    }
+  }
+
+  private mutating func end(_ update: Update, message: String? = nil) {
+    guard let reason = update.finish, var request = active.removeValue(forKey: update.handle) else { return }
+    finish(&request, reason, update.usage, message: message)
+  }
+
+  /// The one place where a request ends. Its place is free, and the statistics are told, before the caller knows.
+  private mutating func finish(
+    _ request: inout ActiveRequest, _ reason: FinishReason, _ usage: Usage, message: String?
+  ) {
+    counted.finishedRequests += 1
+    if reason == .failed { counted.failedRequests += 1 }
+    publish()
+    inbox.releasePlace()
+    request.finish(reason, usage, message: message)
+  }
+
+  private mutating func publish() {
+    (counted.running, counted.waiting) = (scheduler.runningCount, scheduler.waitingCount)
+    (counted.freePages, counted.pageCount) = (scheduler.freePages, scheduler.configuration.pageCount)
+    counted.preemptions = scheduler.preemptions
+    let snapshot = counted
+    statistics.value.withLock { $0 = snapshot }
+  }
+}
+
+/// Statistics as the engine's thread published them last.
+final class SharedStatistics: Sendable {
+  let value = Mutex(EngineStatistics())
+}

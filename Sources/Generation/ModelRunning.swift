@@ -1,0 +1,54 @@
+import Scheduling
+import Tokenization
+
+/// How to choose the next token from one row of logits. Bias and penalties have been applied to the row before.
+///
+/// Order: temperature, top-k, top-p, min-p, draw; each as `SamplingParameters` describes it.
+public struct Draw: Sendable, Hashable {
+  /// 0 takes the most likely token (the lowest id of equals) and ignores the other fields.
+  public var temperature: Float
+  /// 0 keeps all.
+  public var topK: Int
+  public var topP: Float
+  public var minP: Float
+  /// In [0, 1): the only randomness. Where the kept tokens' cumulated probability first exceeds it, the token is.
+  public var uniform: Float
+
+  public init(temperature: Float, topK: Int = 0, topP: Float = 1, minP: Float = 0, uniform: Float) {
+    (self.temperature, self.topK, self.topP) = (temperature, topK, topP)
+    (self.minP, self.uniform) = (minP, uniform)
+  }
+}
+
+/// What the engine needs of a model: weights, KV memory and kernels behind three calls.
+///
+/// A runner is made on the engine's thread and never leaves it, so it need not be `Sendable`.
+public protocol ModelRunning {
+  /// Logits in a row; token ids are below it.
+  var vocabularySize: Int { get }
+
+  /// Runs the batch: computes keys and values of all its tokens into their pages, and the logits that are wanted.
+  ///
+  /// Slots of a page hold what the last batch that named them wrote; a page that was given to another sequence is
+  /// overwritten from its beginning before it is read.
+  /// - Throws: when the step cannot be run; every request of the batch fails with the error's description, and the
+  ///   runner must be able to run other batches afterwards.
+  mutating func forward(_ batch: Batch) throws
+
+  /// The logits of one row, [vocabulary] float32. Row i belongs to the i-th sequence of the last batch with
+  /// `samples == true`. Valid and writable until the next `forward`; the engine applies bias and penalties in place.
+  func logits(_ row: Int) -> UnsafeMutableBufferPointer<Float>
+
+  /// Chooses one token for each row of the last batch; `draws[i]` describes row i.
+  ///
+  /// Every row is finite. The logits must be unchanged afterwards: log-probabilities are read from them.
+  mutating func sample(_ draws: [Draw]) throws -> [TokenID]
+}
+
+/// Turns the tokens of one output into text, piece by piece. `IncrementalDetokenizer` is the real one.
+public protocol TokenTextDecoder {
+  /// The text that this token completes: whole characters only, possibly none.
+  mutating func append(_ token: TokenID) -> String
+  /// What is left when no token follows.
+  mutating func finish() -> String
+}

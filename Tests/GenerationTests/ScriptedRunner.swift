@@ -1,0 +1,134 @@
+import Generation
+import Glibc
+import Scheduling
+
+/// A model whose next token is a function of all tokens before it, read back through the pages of a KV memory that
+/// holds tokens instead of keys and values. A wrong page, a chunk out of place or a stale slot changes the output.
+final class ScriptedRunner: ModelRunning {
+  static let vocabulary = 32
+
+  let vocabularySize = ScriptedRunner.vocabulary
+  private var slots: [Int32]
+  private let rows: UnsafeMutablePointer<Float>
+  private var rowCount = 0
+  private let script: Script
+
+  /// What a test adds to the model.
+  struct Script: Sendable {
+    /// Called before each step; may wait or throw.
+    var beforeStep: @Sendable (Batch) throws -> Void = { _ in }
+    /// Called with each row's sequence; a value is put into the row.
+    var poison: @Sendable (BatchSequence) -> Float? = { _ in nil }
+    /// Called with what was chosen.
+    var afterSampling: @Sendable ([Int32]) throws -> [Int32] = { $0 }
+  }
+
+  init(_ configuration: SchedulerConfiguration, _ script: Script = Script()) {
+    slots = Array(repeating: -1, count: configuration.pageCount * configuration.pageSize)
+    rows = .allocate(capacity: configuration.maxRunning * Self.vocabulary)
+    self.script = script
+  }
+
+  deinit { rows.deallocate() }
+
+  func forward(_ batch: Batch) throws {
+    try script.beforeStep(batch)
+    func slot(_ entry: BatchSequence, _ position: Int) -> Int {
+      Int(entry.pages[position / batch.pageSize]) * batch.pageSize + position % batch.pageSize
+    }
+    for entry in batch.sequences {
+      for (offset, token) in entry.tokens.enumerated() { slots[slot(entry, entry.startPosition + offset)] = token }
+    }
+    rowCount = 0
+    for entry in batch.sequences where entry.samples {
+      let hash = Self.hash((0..<entry.endPosition).lazy.map { self.slots[slot(entry, $0)] })
+      let row = logits(rowCount)
+      for token in 0..<Self.vocabulary { row[token] = Self.logit(of: token, after: hash) }
+      if let poison = script.poison(entry) { row[3] = poison }
+      rowCount += 1
+    }
+  }
+
+  func logits(_ row: Int) -> UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(start: rows + row * Self.vocabulary, count: Self.vocabulary)
+  }
+
+  func sample(_ draws: [Draw]) throws -> [Int32] {
+    precondition(draws.count == rowCount, "\(draws.count) draws for \(rowCount) rows")
+    return try script.afterSampling(draws.enumerated().map { Self.choose(Array(logits($0)), $1) })
+  }
+
+  // MARK: The same without engine, pages and batches
+
+  /// The output for a prompt that runs alone. `change` is applied to the logits, given the output so far.
+  static func output(
+    after prompt: [Int32], count: Int, draw: (Int) -> Draw = { _ in Draw(temperature: 0, uniform: 0) },
+    change: (inout [Float], [Int32]) -> Void = { _, _ in }
+  ) -> [Int32] {
+    var output: [Int32] = []
+    for index in 0..<count {
+      let hash = hash(prompt + output)
+      var row = (0..<vocabulary).map { logit(of: $0, after: hash) }
+      change(&row, output)
+      output.append(choose(row, draw(index)))
+    }
+    return output
+  }
+
+  private static func hash(_ tokens: some Sequence<Int32>) -> UInt32 {
+    var hash: UInt32 = 2_166_136_261
+    for token in tokens { hash = (hash ^ UInt32(bitPattern: token)) &* 16_777_619 }
+    return hash
+  }
+
+  /// In [0, 4), different for each token.
+  private static func logit(of token: Int, after hash: UInt32) -> Float {
+    let mixed = (hash ^ UInt32(token) &* 0x9E37_79B1) &* 0x85EB_CA6B
+    return Float((mixed ^ mixed >> 15) & 0xFFFF) / 16384 + Float(token) * 1e-6
+  }
+
+  /// Greedy, or by the cumulated probabilities in the order of the token ids.
+  private static func choose(_ row: [Float], _ draw: Draw) -> Int32 {
+    let largest = row.max() ?? 0
+    if draw.temperature == 0 { return Int32(row.firstIndex(of: largest) ?? 0) }
+    let weights = row.map { expf(($0 - largest) / draw.temperature) }
+    var left = draw.uniform * weights.reduce(0, +)
+    for (token, weight) in weights.enumerated() {
+      left -= weight
+      if left < 0 { return Int32(token) }
+    }
+    return Int32(row.count - 1)
+  }
+}
+
+/// Token 0 is "a" and so on; 26 and 27 make an "é" together, 28 is three letters, the others have no text.
+struct LetterDecoder: TokenTextDecoder {
+  private var half: [UInt8] = []
+
+  mutating func append(_ token: Int32) -> String {
+    switch token {
+    case 0..<26: return flush() + String(UnicodeScalar(UInt8(97 + token)))
+    case 26:
+      defer { half = [0xC3] }
+      return flush()
+    case 27:
+      defer { half = [] }
+      return half.isEmpty ? "" : "é"
+    case 28: return flush() + "xyz"
+    default: return ""
+    }
+  }
+
+  mutating func finish() -> String { flush() }
+
+  private mutating func flush() -> String {
+    defer { half = [] }
+    return half.isEmpty ? "" : "\u{FFFD}"
+  }
+
+  /// All tokens at once.
+  static func text(_ tokens: some Sequence<Int32>) -> String {
+    var decoder = LetterDecoder()
+    return tokens.reduce(into: "") { $0 += decoder.append($1) } + decoder.finish()
+  }
+}
