@@ -34,4 +34,20 @@ struct PythonModule {
     }
     self.functions = functions
   }
+
+  /// `text` with every use of the name `old`, outside strings and comments, replaced by `new`.
+  static func renaming(_ old: String, to new: String, in text: String) throws(PythonSyntaxError) -> String {
+    var tokenizer = PythonTokenizer(text)
+    var result: [UInt8] = []
+    var copied = 0
+    while true {
+      let token = try tokenizer.next()
+      if token.kind == .end { break }
+      guard token.isName(old) else { continue }
+      result += tokenizer.bytes[copied..<token.offset]
+      result += Array(new.utf8)
+      copied = token.offset + old.utf8.count
+    }
+    return String(decoding: result + tokenizer.bytes[copied...], as: UTF8.self)
+  }
 }

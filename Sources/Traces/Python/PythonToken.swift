@@ -15,6 +15,8 @@ struct PythonToken: Sendable, Hashable {
   /// The characters of the token; empty for line and block marks.
   var text: String
   var line: Int
+  /// Where the token begins in the UTF-8 text.
+  var offset = 0
 
   func isOperator(_ symbol: String) -> Bool { kind == .operator && text == symbol }
   func isName(_ word: String) -> Bool { kind == .name && text == word }

@@ -37,7 +37,9 @@ struct PythonTokenizer {
       try skipBlanks()
       guard let first = byte() else { return try endOfText() }
       guard first == 0x0A || first == 0x0D else {
-        let token = try lexeme(first)
+        let offset = position
+        var token = try lexeme(first)
+        token.offset = offset
         lineHasTokens = true
         blockExpected = brackets.isEmpty && token.isOperator(":")
         return token

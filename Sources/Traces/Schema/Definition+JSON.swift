@@ -16,7 +16,7 @@ extension Definition {
   ) throws(SchemaError) -> Definition {
     guard let object = reader.record(value) else { throw SchemaError(reader.diagnostics) }
     let name = reader.required(object, "name") { $0.fileName($1) }
-    let opType = reader.required(object, "op_type") { $0.fileName($1) }
+    let opType = Self.readOpType(object, with: &reader)
     let axes = reader.required(object, "axes") { $0.map($1) { Axis.read($1, with: &$0) } }
     let inputs = reader.required(object, "inputs") { $0.map($1) { TensorSpec.read($1, with: &$0) } }
     let outputs = reader.required(object, "outputs") { $0.map($1) { TensorSpec.read($1, with: &$0) } }
@@ -36,6 +36,15 @@ extension Definition {
       description: description, tags: tags, constraints: constraints, origin: origin)
     try DefinitionChecks.checkWhole(definition)
     return definition
+  }
+
+  private static func readOpType(_ object: JSONObject, with reader: inout DocumentReader) -> String? {
+    if object["op_type"] == nil, object["type"]?.string != nil {
+      return reader.at(.member("op_type")) {
+        $0.fail(.missing, "the field is required; did you mean \"op_type\" where \"type\" is written?")
+      }
+    }
+    return reader.required(object, "op_type") { $0.fileName($1) }
   }
 
   /// Every field in schema order.

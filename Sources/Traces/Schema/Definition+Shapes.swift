@@ -118,4 +118,18 @@ extension Definition {
   public func inPlaceInput(ofOutput output: String) -> Int? {
     outputs[output]?.param.flatMap { inputs.position(of: $0) }
   }
+
+  /// A workload's axes without the constant ones that it repeats: what a call's shapes would give.
+  /// - Throws: when a constant axis is repeated with another value, and when a variable axis is missing.
+  public func variableAxes(of workload: Workload) throws(SignatureError) -> OrderedMap<Int> {
+    for (axis, value) in workload.axes {
+      if let constant = axes[axis]?.value, constant != value {
+        throw SignatureError(
+          name, .constant(axis: axis, value: constant, argument: "workload \(workload.uuid)", shape: [value]))
+      }
+    }
+    let missing = varAxes.filter { workload.axes[$0] == nil }
+    if !missing.isEmpty { throw SignatureError(name, .missingAxes(missing)) }
+    return OrderedMap(varAxes.compactMap { axis in workload.axes[axis].map { (axis, $0) } })
+  }
 }

@@ -40,6 +40,8 @@ public struct ValidationDiagnostic: Sendable, Hashable, CustomStringConvertible 
     public static let duplicateName = Kind(rawValue: "duplicate_name")
     /// Something was accepted that the schema refuses, or read with an assumption; see `reason`.
     public static let leniency = Kind(rawValue: "leniency")
+    /// A conversion between dialects could not carry something over.
+    public static let loss = Kind(rawValue: "loss")
   }
 
   /// One step from the document's root to the place of the problem.

@@ -126,4 +126,14 @@ enum FileStore {
       done += count
     }
   }
+
+  /// When a file was last written, as ISO time in UTC; `unknown` if that cannot be told.
+  static func modificationTime(_ path: String) -> String {
+    var status = stat()
+    var fields = tm()
+    guard stat(path, &status) == 0, gmtime_r(&status.st_mtim.tv_sec, &fields) != nil else { return "unknown" }
+    var buffer = [CChar](repeating: 0, count: 32)
+    let count = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%S", &fields)
+    return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
 }

@@ -20,7 +20,7 @@ extension TraceSet {
       set.diagnostics = error.diagnostics
       return set
     }
-    set.read(root)
+    set.read(root, mode)
     let problems = set.diagnostics.filter { $0.kind != .leniency }
     if mode == .strict, !problems.isEmpty { throw SchemaError(problems) }
     return set
@@ -41,7 +41,7 @@ extension TraceSet {
     return path
   }
 
-  private mutating func read(_ root: String) {
+  private mutating func read(_ root: String, _ mode: Loading) {
     for file in FolderListing.files(under: root + "/definitions", suffix: ".json") {
       attempt(file) { set throws(SchemaError) in try set.insert(try Definition(json: try FileStore.read(file))) }
     }
@@ -49,7 +49,7 @@ extension TraceSet {
       attempt(file) { set throws(SchemaError) in try set.insert(try Solution(json: try FileStore.read(file))) }
     }
     for file in FolderListing.files(under: root + "/workloads", suffix: ".jsonl") {
-      readLines(of: file) { set, trace throws(SchemaError) in
+      readLines(of: file, mode) { set, trace throws(SchemaError) in
         guard trace.isWorkload else {
           throw SchemaError(.valueError, "a line in workloads/ has neither solution nor evaluation; this one has")
         }
@@ -57,7 +57,7 @@ extension TraceSet {
       }
     }
     for file in FolderListing.files(under: root + "/traces", suffix: ".jsonl") {
-      readLines(of: file) { set, trace throws(SchemaError) in
+      readLines(of: file, mode) { set, trace throws(SchemaError) in
         guard !trace.isWorkload else {
           throw SchemaError(.valueError, "a line in traces/ has an evaluation; this one is a workload only")
         }
@@ -76,13 +76,35 @@ extension TraceSet {
     }
   }
 
-  private mutating func readLines(of file: String, _ add: (inout TraceSet, Trace) throws(SchemaError) -> Void) {
+  private mutating func readLines(
+    of file: String, _ mode: Loading, _ add: (inout TraceSet, Trace) throws(SchemaError) -> Void
+  ) {
     attempt(file) { set throws(SchemaError) in
       let bytes = try FileStore.read(file)
       TraceLines.forEach(in: bytes) { number, line in
-        set.attempt(file, line: number) { set throws(SchemaError) in try add(&set, try TraceLines.parse(line)) }
+        set.attempt(file, line: number) { set throws(SchemaError) in
+          let trace: Trace
+          do throws(SchemaError) {
+            trace = try TraceLines.parse(line)
+          } catch {
+            guard mode == .partial, let lenient = set.founding(line, file, number) else { throw error }
+            trace = lenient
+          }
+          try add(&set, trace)
+        }
       }
     }
+  }
+
+  /// A line that the schema refuses, in the founding documents' spelling; nil if it is not in that either.
+  private mutating func founding(_ line: ArraySlice<UInt8>, _ file: String, _ number: Int) -> Trace? {
+    let definitions = definitions
+    guard
+      let (trace, notes) = try? Trace.reading(
+        leniently: line, definition: { definitions[$0] }, timestamp: FileStore.modificationTime(file))
+    else { return nil }
+    diagnostics += SchemaError(notes).located(file: file, line: number).diagnostics
+    return trace
   }
 }
 
