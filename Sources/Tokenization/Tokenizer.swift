@@ -5,7 +5,7 @@
 ///     tokenizer.decode(ids)                                    // "The capital of France is"
 ///
 /// Encoding: added tokens are cut out, what is between them is brought into the normal form and cut into pieces
-/// (``PreTokenizer``), and each piece is merged pair by pair (``WordMerger``). It takes O(n log n) time whatever the text.
+/// (``PreTokenizer``), and the bytes of each piece are merged pair by pair, the pair of the lowest rank first. It takes O(n log n) time whatever the text.
 /// No BOS or EOS is added: that is for the caller, by `addsBOS` and `addsEOS`.
 public final class Tokenizer: Sendable {
   /// Number of ids, unused ones included.
@@ -22,8 +22,8 @@ public final class Tokenizer: Sendable {
   let merges: MergeTable
   /// Ids of control and user-defined tokens by content.
   let added: [[UInt8]: TokenID]
-  /// The added tokens, those recognised first and, in what these leave, the others.
-  let matchers: [AddedTokenMatcher]
+  /// The added tokens that are recognised in the text as it is, and those in its normal form.
+  private let firstMatcher, secondMatcher: AddedTokenMatcher
   private let special: [Bool]
   /// The token of each byte, or -1.
   private let byteIDs: [TokenID]
@@ -37,7 +37,8 @@ public final class Tokenizer: Sendable {
   ///   disagree, ids out of range, two normal tokens of the same bytes, a malformed byte token, a merge of unknown tokens.
   public init(_ vocabulary: Vocabulary) throws(TokenizerError) {
     let build = try TokenizerBuild(vocabulary)
-    (table, merges, added, matchers) = (build.table, build.merges, build.added, build.matchers)
+    (table, merges, added) = (build.table, build.merges, build.added)
+    (firstMatcher, secondMatcher) = (build.firstMatcher, build.secondMatcher)
     (special, byteIDs) = (build.special, build.byteIDs)
     vocabularySize = vocabulary.tokens.count
     (bos, eos, unk, pad) = (vocabulary.bos, vocabulary.eos, vocabulary.unk, vocabulary.pad)
@@ -71,11 +72,14 @@ public final class Tokenizer: Sendable {
               merger: WordMerger(lookup), classes: classes, byteIDs: byteIDs.baseAddress!, output: [])
             encoding.output.reserveCapacity(bytes.count / 4 + 8)
             let literal = LiteralRanges(literalRanges)
-            for segment in segments(of: bytes, classes, literal, parsesSpecialTokens) {
+            let segments = firstMatcher.segments(of: bytes, in: 0..<bytes.count, classes: classes) { entry, range in
+              !entry.isSpecial || (parsesSpecialTokens && !literal.overlaps(range))
+            }
+            for segment in segments {
               if let id = segment.id {
                 encoding.output.append(id)
               } else {
-                encode(UnsafeBufferPointer(rebasing: bytes[segment.range]), &encoding)
+                encode(bytes, segment.range, parsesSpecialTokens ? literal : nil, &encoding)
               }
             }
             return encoding.output
@@ -93,32 +97,48 @@ public final class Tokenizer: Sendable {
     var output: [TokenID]
   }
 
-  private func segments(
-    of bytes: UnsafeBufferPointer<UInt8>, _ classes: UnicodeClasses.Table, _ literal: LiteralRanges, _ parses: Bool
-  ) -> [AddedTokenMatcher.Segment] {
-    var segments = bytes.isEmpty ? [] : [AddedTokenMatcher.Segment(range: 0..<bytes.count)]
-    for matcher in matchers where !matcher.isEmpty {
-      var cut: [AddedTokenMatcher.Segment] = []
-      for segment in segments {
-        if segment.id != nil {
-          cut.append(segment)
-          continue
-        }
-        cut += matcher.segments(of: bytes, in: segment.range, classes: classes) { entry, range in
-          !entry.isSpecial || (parses && !literal.overlaps(range))
-        }
+  /// What the first matcher left of a text: brings it into the normal form and looks for the tokens that are recognised
+  /// in that.
+  ///
+  /// - Parameter literal: where control tokens are not recognised; nil when that is everywhere.
+  private func encode(
+    _ whole: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ literal: LiteralRanges?, _ encoding: inout Encoding
+  ) {
+    let text = UnsafeBufferPointer(rebasing: whole[range])
+    guard normalForm == .nfc, let normal = Normalization.nfc(text, classes: encoding.classes) else {
+      encodeNormal(text, &encoding) { match in
+        literal?.overlaps(match.lowerBound + range.lowerBound..<match.upperBound + range.lowerBound) == false
       }
-      segments = cut
+      return
     }
-    return segments
+    // Positions have moved: any literal text in the range hides all control tokens of it.
+    let mayParse = literal?.overlaps(range) == false
+    normal.withUnsafeBufferPointer { normal in encodeNormal(normal, &encoding) { _ in mayParse } }
+  }
+
+  private func encodeNormal(
+    _ text: UnsafeBufferPointer<UInt8>, _ encoding: inout Encoding, mayBeSpecial: (Range<Int>) -> Bool
+  ) {
+    if secondMatcher.isEmpty {
+      encodeOrdinary(text, &encoding)
+      return
+    }
+    let segments = secondMatcher.segments(of: text, in: 0..<text.count, classes: encoding.classes) { entry, range in
+      !entry.isSpecial || mayBeSpecial(range)
+    }
+    for segment in segments {
+      if let id = segment.id {
+        encoding.output.append(id)
+      } else {
+        encodeOrdinary(UnsafeBufferPointer(rebasing: text[segment.range]), &encoding)
+      }
+    }
   }
 
   /// Ordinary text between added tokens.
-  private func encode(_ text: UnsafeBufferPointer<UInt8>, _ encoding: inout Encoding) {
-    var prepared = normalForm == .nfc ? Normalization.nfc(text, classes: encoding.classes) : nil
-    if addsSpacePrefix, (prepared?.first ?? text.first) != 0x20 { prepared = [0x20] + (prepared ?? Array(text)) }
-    if let prepared {
-      prepared.withUnsafeBufferPointer { encodePieces($0, &encoding) }
+  private func encodeOrdinary(_ text: UnsafeBufferPointer<UInt8>, _ encoding: inout Encoding) {
+    if addsSpacePrefix, text.first != 0x20 {
+      ([0x20] + text).withUnsafeBufferPointer { encodePieces($0, &encoding) }
     } else {
       encodePieces(text, &encoding)
     }

@@ -3,7 +3,7 @@ struct TokenizerBuild {
   private(set) var table = TokenTable()
   private(set) var merges: MergeTable
   private(set) var added: [[UInt8]: TokenID] = [:]
-  private(set) var matchers: [AddedTokenMatcher] = []
+  private(set) var firstMatcher = AddedTokenMatcher([]), secondMatcher = AddedTokenMatcher([])
   private(set) var special: [Bool]
   private(set) var byteIDs = [TokenID](repeating: -1, count: 256)
 
@@ -120,7 +120,7 @@ struct TokenizerBuild {
       entries[recognition.normalized ? 1 : 0].append(
         .init(content: content, id: TokenID(i), isSpecial: special[i], recognition: recognition))
     }
-    matchers = entries.map { AddedTokenMatcher($0) }
+    (firstMatcher, secondMatcher) = (AddedTokenMatcher(entries[0]), AddedTokenMatcher(entries[1]))
   }
 
   private mutating func enterMerge(_ merge: String, _ rank: Int) throws(TokenizerError) {

@@ -27,7 +27,7 @@ public struct Vocabulary: Sendable {
     public var stripsRight = false
     /// Only recognised when no letter, digit or underscore touches it.
     public var singleWord = false
-    /// Recognised after the tokens that do not have this set.
+    /// Recognised in the normal form of what the tokens without this leave.
     public var normalized = false
 
     public init(
