@@ -71,14 +71,18 @@ import Testing
   }
 
   @Test func shutdownEndsLiveRequestsAtOnce() async throws {
-    let engine = try await makeEngine(maxRunning: 2, script: .init(beforeStep: { _ in usleep(300) }))
+    // The engine stands still in its sixth step until the shutdown has begun.
+    let (steps, gate) = (StepCounter(), Gate())
+    let script = ScriptedRunner.Script(beforeStep: { _ in if steps.next() == 6 { gate.pass() } })
+    let engine = try await makeEngine(maxRunning: 2, script: script)
     let readers = try (0..<20).map { number in
       let stream = try engine.generate(greedy([Int32(number)], maxTokens: 100))
       return Task { await Transcript(stream) }
     }
-    #expect(await eventually { engine.statistics.generatedTokens > 4 })
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<3 { group.addTask { await engine.shutdown() } }
+      #expect(await eventually { !engine.isHealthy })
+      gate.open()
     }
     for reader in readers {
       let transcript = await reader.value
@@ -100,8 +104,9 @@ import Testing
   }
 
   @Test func droppingTheEngineEndsItsStreams() async throws {
-    var engine: Engine? = try await makeEngine(script: .init(beforeStep: { _ in usleep(300) }))
-    let stream = try #require(try engine?.generate(greedy([1], maxTokens: 120)))
+    var engine: Engine? = try await makeEngine(
+      pageCount: 3000, contextLength: 10_000, script: .init(beforeStep: { _ in usleep(300) }))
+    let stream = try #require(try engine?.generate(greedy([1], maxTokens: 9000)))
     engine = nil
     #expect(await Transcript(stream).finals == [.cancelled])
   }
