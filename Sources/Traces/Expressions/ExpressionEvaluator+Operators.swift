@@ -93,11 +93,14 @@ extension ExpressionEvaluator {
     case "-": return .float(x - y)
     case "*": return .float(x * y)
     case "/": return .float(x / y)
-    case "//": return .float((x / y).rounded(.down))
-    case "%":
+    case "//", "%":
+      // The remainder is exact, so the quotient is taken from it.
       let remainder = fmod(x, y)
-      return .float(remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder)
+      let isBelow = remainder != 0 && (remainder < 0) != (y < 0)
+      if symbol == "%" { return .float(isBelow ? remainder + y : remainder) }
+      return .float(((x - remainder) / y - (isBelow ? 1 : 0)).rounded())
     case "**":
+      if x == 0, y < 0 { throw ExpressionError(.arithmetic, "division by zero") }
       let result = pow(x, y)
       if result.isNaN, !x.isNaN, !y.isNaN { throw ExpressionError(.arithmetic, "the power is no real number") }
       return .float(result)

@@ -1,4 +1,4 @@
-/// Atoms, calls, subscripts, displays, comprehensions and lambdas.
+/// Atoms, calls, subscripts and displays.
 extension PythonExpressionParser {
   mutating func primary() throws(PythonSyntaxError) -> Node {
     var node = try atom()
@@ -26,10 +26,14 @@ extension PythonExpressionParser {
     case .string:
       var text = ""
       while token.kind == .string {
+        if token.isBytes != first.isBytes {
+          throw PythonSyntaxError(line: token.line, reason: "cannot mix bytes and nonbytes literals")
+        }
         text += token.text
         position += 1
       }
       // Prefixes and escapes are gone or raw here: only plain text means what it says.
+      if first.isBytes { return .unsupported("a bytes literal") }
       return text.contains("\\") ? .unsupported("a string with escapes") : .string(text)
     case .name:
       switch first.text {
@@ -79,7 +83,7 @@ extension PythonExpressionParser {
     return try namedExpression()
   }
 
-  private mutating func namedExpression() throws(PythonSyntaxError) -> Node {
+  mutating func namedExpression() throws(PythonSyntaxError) -> Node {
     if token.kind == .name, !Self.keywords.contains(token.text), position + 1 < tokens.count,
       tokens[position + 1].isOperator(":=")
     {
@@ -147,8 +151,9 @@ extension PythonExpressionParser {
         if isDictionary == false { throw fail("an element of a set") }
         isDictionary = true
       } else {
+        let isStarred = token.isOperator("*")
         _ = try element()
-        let hasValue = eat(":")
+        let hasValue = !isStarred && eat(":")
         if let isDictionary, isDictionary != hasValue { throw fail(isDictionary ? "':'" : "',' or '}'") }
         if hasValue { _ = try expression() }
         isDictionary = hasValue
@@ -158,29 +163,6 @@ extension PythonExpressionParser {
     }
     try expect("}")
     return .unsupported(isDictionary ?? true ? "a dictionary" : "a set")
-  }
-
-  /// `for … in … if …`, any number of times. Whether there was one.
-  private mutating func comprehension() throws(PythonSyntaxError) -> Bool {
-    var found = false
-    while token.isName("for") || token.isName("async") {
-      if eatWord("async"), !token.isName("for") { throw fail("'for'") }
-      position += 1
-      try targets()
-      if !eatWord("in") { throw fail("'in'") }
-      _ = try disjunction()
-      while eatWord("if") { _ = try disjunction() }
-      found = true
-    }
-    return found
-  }
-
-  private mutating func targets() throws(PythonSyntaxError) {
-    repeat {
-      if token.isName("in") { return }
-      _ = eat("*")
-      _ = try primary()
-    } while eat(",")
   }
 
   /// After the opening parenthesis.
@@ -240,7 +222,9 @@ extension PythonExpressionParser {
 
   /// An index, or a whole slice of `base`.
   private mutating func index(_ base: Node) throws(PythonSyntaxError) -> Node {
-    let lower = token.isOperator(":") ? nil : try namedExpression()
+    let isStarred = token.isOperator("*")
+    let lower = token.isOperator(":") ? nil : try element()
+    if isStarred { return .unsupported("unpacking") }
     guard eat(":") else { return lower ?? .none }
     func ends(_ parser: PythonExpressionParser) -> Bool {
       parser.token.isOperator("]") || parser.token.isOperator(",") || parser.token.isOperator(":")
@@ -248,20 +232,5 @@ extension PythonExpressionParser {
     let upper = ends(self) ? nil : try expression()
     let step = eat(":") && !ends(self) ? try expression() : nil
     return .slice(base, lower: lower, upper: upper, step: step)
-  }
-
-  /// `lambda` has been read; up to the colon.
-  mutating func lambdaParameters() throws(PythonSyntaxError) {
-    while !token.isOperator(":") {
-      if eat("/") || (token.isOperator("*") && position + 1 < tokens.count && tokens[position + 1].isOperator(",")) {
-        _ = eat("*")
-      } else {
-        if !eat("**") { _ = eat("*") }
-        guard token.kind == .name, !Self.keywords.contains(token.text) else { throw fail("a parameter's name") }
-        position += 1
-        if eat("=") { _ = try expression() }
-      }
-      if !eat(",") { break }
-    }
   }
 }

@@ -15,6 +15,8 @@ struct PythonToken: Sendable, Hashable {
   /// The characters of the token; empty for line and block marks.
   var text: String
   var line: Int
+  /// Whether a string has the prefix `b`.
+  var isBytes = false
   /// Where the token begins in the UTF-8 text.
   var offset = 0
 

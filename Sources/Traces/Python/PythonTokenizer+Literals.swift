@@ -48,7 +48,8 @@ extension PythonTokenizer {
         if prefix.contains("b"), body.contains(where: { $0 >= 0x80 }) {
           throw fail("bytes can only contain ASCII literal characters", line: start)
         }
-        return PythonToken(kind: .string, text: String(decoding: body, as: UTF8.self), line: start)
+        let text = String(decoding: body, as: UTF8.self)
+        return PythonToken(kind: .string, text: text, line: start, isBytes: prefix.contains("b"))
       default: position += 1
       }
     }
