@@ -5,36 +5,70 @@ extension Interpreter {
     switch expression.kind {
     case .constant(let value): return value
     case .name(let name): return scope.find(name) ?? .undefined(.name(name))
-    default: break
+    default: return try evaluateDeeper(expression)
     }
+  }
+
+  // The switch is divided so that a level of nesting takes little of the stack, in debug builds too.
+
+  private func evaluateDeeper(_ expression: Expression) throws(TemplateError) -> Value {
     try enter()
     defer { leave() }
     line = expression.line
-    return try evaluate(expression.kind)
+    switch expression.kind {
+    case .constant, .name, .list, .tuple, .dictionary, .concatenation: return try evaluateMaking(expression.kind)
+    case .arithmetic, .comparison, .negative, .positive: return try evaluateComputing(expression.kind)
+    case .and, .or, .not, .conditional: return try evaluateDeciding(expression.kind)
+    case .member, .item, .slice: return try evaluateReaching(expression.kind)
+    case .call, .filter, .test: return try evaluateApplying(expression.kind)
+    }
   }
 
-  private func evaluate(_ kind: Expression.Kind) throws(TemplateError) -> Value {
+  private func evaluateMaking(_ kind: Expression.Kind) throws(TemplateError) -> Value {
     switch kind {
-    case .constant(let value): value
-    case .name(let name): scope.find(name) ?? .undefined(.name(name))
     case .list(let elements): .list(try makeList(try evaluate(elements)))
     case .tuple(let elements): .tuple(try makeList(try evaluate(elements)))
     case .dictionary(let pairs): try dictionary(pairs)
-    case .arithmetic(let first, let rest): try arithmetic(first, rest)
     case .concatenation(let parts): try concatenation(parts)
+    default: .undefined(.other)
+    }
+  }
+
+  private func evaluateComputing(_ kind: Expression.Kind) throws(TemplateError) -> Value {
+    switch kind {
+    case .arithmetic(let first, let rest): try arithmetic(first, rest)
     case .comparison(let first, let rest): try comparison(first, rest)
+    case .negative(let operand): try negative(try evaluate(operand))
+    case .positive(let operand): try positive(try evaluate(operand))
+    default: .undefined(.other)
+    }
+  }
+
+  private func evaluateDeciding(_ kind: Expression.Kind) throws(TemplateError) -> Value {
+    switch kind {
     case .and(let all): try firstOperand(of: all, whoseTruthIs: false)
     case .or(let all): try firstOperand(of: all, whoseTruthIs: true)
     case .not(let operand): .bool(!isTrue(try evaluate(operand)))
-    case .negative(let operand): try negative(try evaluate(operand))
-    case .positive(let operand): try positive(try evaluate(operand))
     case .conditional(let condition, let then, let otherwise): try conditional(condition, then, otherwise)
+    default: .undefined(.other)
+    }
+  }
+
+  private func evaluateReaching(_ kind: Expression.Kind) throws(TemplateError) -> Value {
+    switch kind {
     case .member(let owner, let name): try member(name, of: try evaluate(owner))
     case .item(let owner, let key): try item(owner, key)
     case .slice(let owner, let from, let to, let by): try slice(owner, from, to, by)
+    default: .undefined(.other)
+    }
+  }
+
+  private func evaluateApplying(_ kind: Expression.Kind) throws(TemplateError) -> Value {
+    switch kind {
     case .call(let callee, let arguments): try evaluateCall(callee, arguments)
     case .filter(let input, let invocation): try evaluateFilter(input, invocation)
     case .test(let input, let invocation, let negated): try evaluateTest(input, invocation, negated)
+    default: .undefined(.other)
     }
   }
 
@@ -136,6 +170,11 @@ extension Interpreter {
   }
 
   private func callMacro(_ id: Int, _ given: Arguments) throws(TemplateError) -> Value {
+    // A call takes about as much of the stack as two levels more.
+    try enter()
+    defer { leave() }
+    try enter()
+    defer { leave() }
     let (macro, outer) = macros[id]
     let inner = Scope(parent: outer)
     var named = given.named

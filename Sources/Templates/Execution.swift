@@ -20,6 +20,15 @@ extension Interpreter {
     case .output(let expression): try write(expression)
     case .choice(let branches, let otherwise): return try choose(branches, otherwise)
     case .loop(let loop): return try repeatBody(of: loop)
+    case .breakLoop: return .breakLoop
+    case .continueLoop: return .continueLoop
+    case .set, .setBlock, .macro, .callBlock, .filterBlock, .scoped, .evaluate: return try runOther(kind)
+    }
+    return .normal
+  }
+
+  private func runOther(_ kind: Statement.Kind) throws(TemplateError) -> Flow {
+    switch kind {
     case .set(let target, let value): try assign(try evaluate(value), to: target)
     case .setBlock(let target, let filters, let body): try setBlock(target, filters, body)
     case .macro(let macro): scope.names[macro.name] = define(macro)
@@ -27,8 +36,7 @@ extension Interpreter {
     case .filterBlock(let filters, let body): try runFilterBlock(filters, body)
     case .scoped(let bindings, let body): return try runScoped(bindings, body)
     case .evaluate(let expression): _ = try evaluate(expression)
-    case .breakLoop: return .breakLoop
-    case .continueLoop: return .continueLoop
+    default: break
     }
     return .normal
   }

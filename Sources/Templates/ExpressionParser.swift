@@ -1,8 +1,10 @@
 /// Expressions, from the loosest operator to the tightest.
 extension Parser {
-  private func make(_ kind: Expression.Kind, line: Int) throws(TemplateError) -> Expression {
+  func make(_ kind: Expression.Kind, line: Int) throws(TemplateError) -> Expression {
     let expression = Expression(kind, line: line)
-    if expression.depth > nestingLimit { throw error("an expression is nested deeper than \(nestingLimit) levels") }
+    if expression.depth > sourceNestingLimit {
+      throw error("an expression is nested deeper than \(sourceNestingLimit) levels")
+    }
     return expression
   }
 
@@ -26,123 +28,28 @@ extension Parser {
     try enter()
     defer { depth -= 1 }
     let line = line
-    var result = try parseOr()
+    var result = try parseOperation()
     while conditional, eat(name: "if") {
-      let condition = try parseOr()
+      let condition = try parseOperation()
       let otherwise = eat(name: "else") ? try parseExpression() : nil
       result = try make(.conditional(condition: condition, then: result, otherwise: otherwise), line: line)
     }
     return result
   }
 
-  private mutating func parseOr() throws(TemplateError) -> Expression {
-    let line = line
-    let first = try parseAnd()
-    guard at(name: "or") else { return first }
-    var all = [first]
-    while eat(name: "or") { all.append(try parseAnd()) }
-    return try make(.or(all), line: line)
-  }
-
-  private mutating func parseAnd() throws(TemplateError) -> Expression {
-    let line = line
-    let first = try parseNot()
-    guard at(name: "and") else { return first }
-    var all = [first]
-    while eat(name: "and") { all.append(try parseNot()) }
-    return try make(.and(all), line: line)
-  }
-
-  private mutating func parseNot() throws(TemplateError) -> Expression {
-    let line = line
-    var negations = 0
-    while eat(name: "not") { negations += 1 }
-    var result = try parseComparison()
-    if negations > 1, negations % 2 == 0 { result = try make(.not(result), line: line) }
-    if negations > 0 { result = try make(.not(result), line: line) }
-    return result
-  }
-
-  private mutating func parseComparison() throws(TemplateError) -> Expression {
-    let line = line
-    let first = try parseSum()
-    var rest: [(Comparison, Expression)] = []
-    while let comparison = eatComparison() { rest.append((comparison, try parseSum())) }
-    return rest.isEmpty ? first : try make(.comparison(first, rest), line: line)
-  }
-
-  private mutating func eatComparison() -> Comparison? {
-    let comparison: Comparison
-    switch current.kind {
-    case .symbol(.equal): comparison = .equal
-    case .symbol(.notEqual): comparison = .notEqual
-    case .symbol(.less): comparison = .less
-    case .symbol(.lessOrEqual): comparison = .lessOrEqual
-    case .symbol(.greater): comparison = .greater
-    case .symbol(.greaterOrEqual): comparison = .greaterOrEqual
-    case .name("in"): comparison = .isIn
-    case .name("not"):
-      guard index + 1 < tokens.count, case .name("in") = tokens[index + 1].kind else { return nil }
-      advance()
-      comparison = .isNotIn
-    default: return nil
-    }
-    advance()
-    return comparison
-  }
-
-  private mutating func parseSum() throws(TemplateError) -> Expression {
-    let line = line
-    let first = try parseConcatenation()
-    var rest: [(Symbol, Expression)] = []
-    while case .symbol(let symbol) = current.kind, symbol == .plus || symbol == .minus {
-      advance()
-      rest.append((symbol, try parseConcatenation()))
-    }
-    return rest.isEmpty ? first : try make(.arithmetic(first, rest), line: line)
-  }
-
-  private mutating func parseConcatenation() throws(TemplateError) -> Expression {
-    let line = line
-    let first = try parseProduct()
-    guard at(.tilde) else { return first }
-    var all = [first]
-    while eat(.tilde) { all.append(try parseProduct()) }
-    return try make(.concatenation(all), line: line)
-  }
-
-  private mutating func parseProduct() throws(TemplateError) -> Expression {
-    let line = line
-    let first = try parsePower()
-    var rest: [(Symbol, Expression)] = []
-    while case .symbol(let symbol) = current.kind, [.star, .slash, .doubleSlash, .percent].contains(symbol) {
-      advance()
-      rest.append((symbol, try parsePower()))
-    }
-    return rest.isEmpty ? first : try make(.arithmetic(first, rest), line: line)
-  }
-
-  private mutating func parsePower() throws(TemplateError) -> Expression {
-    let line = line
-    let first = try parseUnary()
-    var rest: [(Symbol, Expression)] = []
-    while eat(.power) { rest.append((.power, try parseUnary())) }
-    return rest.isEmpty ? first : try make(.arithmetic(first, rest), line: line)
-  }
-
-  private mutating func parseUnary(filters: Bool = true) throws(TemplateError) -> Expression {
+  mutating func parseUnary() throws(TemplateError) -> Expression {
     let line = line
     var signs: [Symbol] = []
     while case .symbol(let symbol) = current.kind, symbol == .plus || symbol == .minus {
       advance()
       signs.append(symbol)
-      if signs.count > nestingLimit { throw error("more than \(nestingLimit) signs in a row") }
+      if signs.count > sourceNestingLimit { throw error("more than \(sourceNestingLimit) signs in a row") }
     }
     var result = try parsePostfix(try parsePrimary())
     for sign in signs.reversed() {
       result = try make(sign == .minus ? .negative(result) : .positive(result), line: line)
     }
-    return filters ? try parseFilterChain(result) : result
+    return try parseFilterChain(result)
   }
 
   // MARK: what follows a value

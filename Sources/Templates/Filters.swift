@@ -25,7 +25,7 @@ extension Interpreter {
     case "center":
       let width = try integer(try bind(arguments, "width", of: name)[0], "the width of 'center'") ?? 80
       let text = try printed(value)
-      let missing = max(0, width.subtractingReportingOverflow(text.scalarCount).partialValue)
+      let missing = max(0, max(0, width) - text.scalarCount)
       let left = missing / 2 + (missing & width & 1)
       var out = builder()
       out.append(0x20, count: left)

@@ -105,7 +105,7 @@ extension Interpreter {
       let sign = [0x2B, 0x2D].contains(text.bytes.first ?? 0) ? 1 : 0
       var out = builder()
       out.append(text, 0..<sign)
-      out.append(0x30, count: width.subtractingReportingOverflow(text.scalarCount).partialValue)
+      out.append(0x30, count: max(0, width) - text.scalarCount)
       out.append(text, sign..<text.count)
       return .string(try finish(out))
     default:

@@ -68,7 +68,7 @@ struct Parser {
 
   mutating func enter() throws(TemplateError) {
     depth += 1
-    if depth > nestingLimit { throw error("nested deeper than \(nestingLimit) levels") }
+    if depth > sourceNestingLimit { throw error("nested deeper than \(sourceNestingLimit) levels") }
   }
 
   // MARK: statements

@@ -1,6 +1,6 @@
 /// A template as parsed. All of it is immutable, so one parsed template serves any number of threads.
 ///
-/// Invariant: nesting of blocks and of expressions is at most `nestingLimit`, so walking and releasing a tree is safe
+/// Invariant: nesting of blocks and of expressions is at most `sourceNestingLimit`, so walking and releasing a tree is safe
 /// on a small stack. Chains (`a + b + c`, `a and b`, `elif`) are lists, not towers.
 final class Statement: Sendable {
   enum Kind: Sendable {
