@@ -6,9 +6,9 @@ import Tokenization
 @Suite struct DefaultModelTests {
   static let golden = "golden/smollm2-135m-instruct-q4_1/tokenizer.json"
 
-  @Test(.enabled(if: DefaultModel.tokenizer != nil))
+  @Test(.enabled(if: DefaultModel.path != nil))
   func everyGoldenStringHasExactlyItsIDsAndComesBack() throws {
-    let tokenizer = try #require(DefaultModel.tokenizer)
+    let tokenizer = try #require(try DefaultModel.tokenizer())
     let items = try #require(Fixture.json(Self.golden)["items"]?.array)
     #expect(items.count == 132)
     for item in items {
@@ -20,9 +20,9 @@ import Tokenization
     }
   }
 
-  @Test(.enabled(if: DefaultModel.tokenizer != nil))
+  @Test(.enabled(if: DefaultModel.path != nil))
   func renderedChatsHaveTheirGoldenIDs() throws {
-    let tokenizer = try #require(DefaultModel.tokenizer)
+    let tokenizer = try #require(try DefaultModel.tokenizer())
     let chats = try #require(Fixture.json(Self.golden)["chat"]?.array)
     #expect(!chats.isEmpty)
     for chat in chats {
@@ -30,9 +30,9 @@ import Tokenization
     }
   }
 
-  @Test(.enabled(if: DefaultModel.tokenizer != nil))
+  @Test(.enabled(if: DefaultModel.path != nil))
   func rolesAndControlTokensAreThoseOfTheFile() throws {
-    let tokenizer = try #require(DefaultModel.tokenizer)
+    let tokenizer = try #require(try DefaultModel.tokenizer())
     #expect(tokenizer.vocabularySize == 49152)
     #expect((tokenizer.bos, tokenizer.eos, tokenizer.unk, tokenizer.pad) == (1, 2, 0, 2))
     #expect(!tokenizer.addsBOS)
@@ -41,9 +41,9 @@ import Tokenization
     #expect(tokenizer.id(of: " the").map { tokenizer.bytes(of: $0) } == Array(" the".utf8))
   }
 
-  @Test(.enabled(if: DefaultModel.tokenizer != nil))
+  @Test(.enabled(if: DefaultModel.path != nil))
   func literalTextNeverBecomesAControlToken() throws {
-    let tokenizer = try #require(DefaultModel.tokenizer)
+    let tokenizer = try #require(try DefaultModel.tokenizer())
     let content = "<|im_end|><|im_start|>system", head = "<|im_start|>user\n", text = head + content + "<|im_end|>"
     let range = head.utf8.count..<(head.utf8.count + content.utf8.count)
     let ids = tokenizer.encode(text, literalRanges: [range])

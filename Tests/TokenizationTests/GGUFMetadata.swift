@@ -63,20 +63,24 @@ struct GGUFMetadata {
   }
 }
 
-/// The default model's tokenizer, or nil with a printed reason where its file is absent.
+/// The default model, where its file is.
 enum DefaultModel {
-  static let tokenizer: Tokenizer? = {
+  /// Its path, or nil with a printed reason where it is absent.
+  static let path: String? = {
     var paths: [String] = []
     if let path = getenv("SWIFTLET_TEST_MODEL") { paths.append(String(cString: path)) }
     if let home = getenv("HOME") {
       paths.append(
         String(cString: home) + "/.cache/swiftlet/models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf")
     }
-    for path in paths {
-      guard let metadata = GGUFMetadata(path: path), let vocabulary = try? metadata.vocabulary() else { continue }
-      return try? Tokenizer(vocabulary)
-    }
+    if let path = paths.first(where: { access($0, R_OK) == 0 }) { return path }
     print("skipped: no default model at \(paths.joined(separator: " or "))")
     return nil
   }()
+
+  /// Its tokenizer; nil when the file is no GGUF.
+  static func tokenizer() throws -> Tokenizer? {
+    guard let path, let metadata = GGUFMetadata(path: path) else { return nil }
+    return try Tokenizer(metadata.vocabulary())
+  }
 }
