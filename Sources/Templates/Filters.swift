@@ -87,6 +87,7 @@ extension Interpreter {
     }
     var text = text
     text.append(0x0A, literal: false)
+    try charge(text.count >> 4)
     var out = builder()
     if given[1].map(isTrue) == true { out.append(indentation) }
     for (i, line) in text.lines().enumerated() {

@@ -36,6 +36,9 @@ final class Interpreter {
     steps += count
   }
 
+  /// What is left to spend: no operation needs to make more pieces than this before it fails.
+  var remainingSteps: Int { max(0, limits.steps - steps) }
+
   func charge(bytes: Int) throws(TemplateError) { try charge(bytes >> 8) }
 
   /// Pays for a search, which may look at each byte of the needle for each byte of the text.

@@ -85,6 +85,7 @@ extension Interpreter {
     case "split", "rsplit": return try split(name, text, arguments)
     case "splitlines":
       let keeps = try bind(arguments, "keepends", of: name)[0].map(isTrue) ?? false
+      try charge(text.count >> 4)
       return .list(try makeList(text.lines(keepingEnds: keeps).map(Value.string)))
     case "startswith", "endswith": return try testEnd(name, text, arguments)
     case "replace":
@@ -133,7 +134,10 @@ extension Interpreter {
 
   private func split(_ name: String, _ text: Text, _ arguments: Arguments) throws(TemplateError) -> Value {
     let given = try bind(arguments, "sep", "maxsplit", of: name)
-    let limit = try integer(given[1], "'maxsplit'") ?? -1
+    let wanted = try integer(given[1], "'maxsplit'") ?? -1
+    let limit = wanted < 0 ? remainingSteps : min(wanted, remainingSteps)
+    // From the end, all words are found first.
+    if name == "rsplit" { try charge(text.count >> 2) }
     guard let separator = try self.text(given[0], "the separator of '\(name)'") else {
       let words = name == "split" ? text.splitWords(limit: limit) : text.splitWordsFromEnd(limit: limit)
       return .list(try makeList(words.map(Value.string)))
@@ -160,7 +164,7 @@ extension Interpreter {
     }
     try charge(searching: text, for: part)
     if name == "count" {
-      return .int(part.isEmpty ? text.scalarCount + 1 : text.split(part, limit: -1).count - 1)
+      return .int(part.isEmpty ? text.scalarCount + 1 : text.occurrences(of: part))
     }
     guard let at = name == "rfind" ? text.findLast(part) : text.find(part) else {
       if name == "index" { throw error(.type, "'index' did not find the text") }

@@ -34,6 +34,13 @@ extension Text {
     return nil
   }
 
+  /// How often a needle that is not empty occurs, without overlap.
+  func occurrences(of needle: Text) -> Int {
+    var result = 0, start = 0
+    while let at = find(needle, from: start) { (result, start) = (result + 1, at + needle.count) }
+    return result
+  }
+
   func hasPrefix(_ prefix: Text) -> Bool { bytes.starts(with: prefix.bytes) }
   func hasSuffix(_ suffix: Text) -> Bool {
     suffix.count <= count && bytes[(count - suffix.count)...].elementsEqual(suffix.bytes)

@@ -34,6 +34,9 @@ struct LimitTests {
       "{% set s = 'ab' * 10 ** 6 %}{% for i in range(9999) %}{% if 'abc' * 999 in s %}{% endif %}{% endfor %}",
       "{% for i in range(9999) %}{{ ('a b ' * 10 ** 5).split() | length }}{% endfor %}",
       "{% for i in range(99999) %}{{ 'abcdefghij' * 100 }}{% endfor %}",
+      "{{ ('a ' * 8 * 10 ** 6).split() }}", "{{ ('a,' * 8 * 10 ** 6).split(',') }}",
+      "{{ ('a ' * 8 * 10 ** 6).rsplit() }}",
+      "{{ ('\\n' * 16 * 10 ** 6).splitlines() }}", "{{ ('a' * 16 * 10 ** 6) | list }}",
       "{{ [1] | batch(10 ** 15, 0) | list }}", "{{ '7'.zfill(10 ** 12) }}", "{{ strftime_now('%A' * 2000) }}",
       "{{ [[1]] | map('map', 'map', 'map') | list }}{% macro f(n) %}{{ [n] | map('string') | join }}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
     ])
