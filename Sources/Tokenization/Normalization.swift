@@ -1,6 +1,7 @@
 @_spi(_Unicode) import Swift
 
-/// Normalization Form C (Unicode Standard Annex 15), in linear time on any text. The tables are the standard library's.
+/// Normalization Form C (Unicode Standard Annex 15), in linear time on any text. The tables are the standard
+/// library's; Hugging Face's tokenizers has older ones and leaves some recently added marks where they are.
 enum Normalization {
   /// The text in NFC, or nil when it is already.
   static func nfc(_ text: UnsafeBufferPointer<UInt8>, classes: UnicodeClasses.Table) -> [UInt8]? {

@@ -1,7 +1,7 @@
 /// The classes of characters that pre-tokenizers ask for, as a two-stage table: 256 code points a block, equal blocks of
 /// one class shared.
 ///
-/// Built once from the generated ``runs`` (about 0.1 ms).
+/// Built once from the generated ``runs`` (about 0.3 ms).
 struct UnicodeClasses: Sendable {
   /// `\p{L}`, `\p{N}` and `\s` (White_Space): at most one of them holds.
   static let letter: UInt8 = 1, number: UInt8 = 2, space: UInt8 = 4
@@ -22,19 +22,21 @@ struct UnicodeClasses: Sendable {
     var starts: [UInt32] = [], blocks: [UInt8] = [], uniform: [UInt8: UInt32] = [:]
     var run = 0
     for block in 0..<Self.blockCount {
-      var classes = [UInt8](repeating: 0, count: 256), changes = false
-      for i in 0..<256 {
-        while run + 1 < Self.runs.count, Self.runs[run + 1] >> 8 <= UInt32(block * 256 + i) { run += 1 }
-        classes[i] = UInt8(truncatingIfNeeded: Self.runs[run])
-        changes = changes || classes[i] != classes[0]
-      }
-      if !changes, let shared = uniform[classes[0]] {
+      let first = UInt32(block) << 8
+      while run + 1 < Self.runs.count, Self.runs[run + 1] >> 8 <= first { run += 1 }
+      let kind = UInt8(truncatingIfNeeded: Self.runs[run])
+      let isUniform = run + 1 == Self.runs.count || Self.runs[run + 1] >> 8 >= first + 256
+      if isUniform, let shared = uniform[kind] {
         starts.append(shared)
         continue
       }
-      if !changes { uniform[classes[0]] = UInt32(blocks.count) }
-      starts.append(UInt32(blocks.count))
-      blocks += classes
+      let start = UInt32(blocks.count)
+      starts.append(start)
+      if isUniform { uniform[kind] = start }
+      for code in first..<(first + 256) {
+        while run + 1 < Self.runs.count, Self.runs[run + 1] >> 8 <= code { run += 1 }
+        blocks.append(UInt8(truncatingIfNeeded: Self.runs[run]))
+      }
     }
     (self.starts, self.blocks) = (starts, blocks)
   }
