@@ -18,7 +18,12 @@ struct SamplingFields: Sendable {
       // Below this a division by the temperature overflows, and the draw is the greedy one anyway.
       sampling.temperature = value < 1e-4 ? 0 : value
     }
-    if let value = try fields.float("top_p", in: 0...1) { sampling.topP = max(value, .leastNormalMagnitude) }
+    if let value = try fields.float("top_p", in: 0...1) {
+      guard value > 0 else {
+        throw .invalid("top_p", "'top_p' must be greater than 0 and at most 1", code: "decimal_out_of_range")
+      }
+      sampling.topP = value
+    }
     if let value = try fields.int("top_k", in: -1...Int(Int32.max)) { sampling.topK = max(value, 0) }
     if let value = try fields.float("min_p", in: 0...1) { sampling.minP = value }
     if let value = try fields.float("repetition_penalty", in: 0.01...10) { sampling.repetitionPenalty = value }

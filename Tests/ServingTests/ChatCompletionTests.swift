@@ -1,7 +1,7 @@
 import JSONText
 import Scheduling
-import Testing
 import Tokenization
+import Testing
 
 @testable import Serving
 
