@@ -109,6 +109,17 @@ import Testing
     #expect(value["name"]?.string == "faster")
   }
 
+  @Test func aProgramMayAddALanguage() throws {
+    let text = try SchemaRuleTests.changed(Self.solution, Case("spec.language", "\"mojo\""))
+    let mojo = Language(rawValue: "mojo")
+    #expect(throws: SchemaError.self) { try Solution(json: text) }
+    #expect(try Solution(json: text, languages: Language.accepted + [mojo]).spec.language == mojo)
+    let folder = try TemporaryFolder()
+    try folder.write(text, to: "solutions/s.json")
+    #expect(try TraceSet.load(folder.path).solutionsByName.isEmpty)
+    #expect(try TraceSet.load(folder.path, .strict, languages: [mojo]).solutionsByName.count == 1)
+  }
+
   @Test func freeTextOfDependenciesAndHardwareIsToldApart() {
     #expect(Dependency(parsing: "triton >= 2.3") == Dependency(parsing: " triton  >= 2.3 "))
     #expect(Dependency(parsing: "torch==2.1").version == "==2.1")

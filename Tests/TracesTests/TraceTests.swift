@@ -119,7 +119,7 @@ import Testing
   @Test func notANumberAndInfinitySurviveInAllTheirForms() throws {
     for (json, expected) in [
       ("NaN", Double.nan), ("\"NaN\"", .nan), ("\"nan\"", .nan), ("Infinity", .infinity), ("\"Infinity\"", .infinity),
-      ("\"inf\"", .infinity), ("1e999", .infinity),
+      ("\"inf\"", .infinity), ("1e999", .infinity), ("\"4_0.5\"", 40.5), ("true", 1), ("\" .5e1\"", 5),
     ] {
       let text = try SchemaRuleTests.changed(Self.trace, Case("evaluation.correctness.max_relative_error", json))
       let trace = try Trace(json: text)

@@ -7,6 +7,8 @@ import JSONText
 struct DocumentReader {
   private(set) var diagnostics: [ValidationDiagnostic] = []
   private(set) var path: [ValidationDiagnostic.Step] = []
+  /// What a solution may be written in.
+  var languages = Language.accepted
 
   mutating func report(_ kind: ValidationDiagnostic.Kind, _ reason: String) {
     diagnostics.append(ValidationDiagnostic(kind, reason, path: path))

@@ -106,11 +106,24 @@ enum LaxText {
     case "inf", "+inf", "infinity", "+infinity": return .infinity
     case "-inf", "-infinity": return -.infinity
     default:
-      guard lowered.utf8.allSatisfy({ (0x30...0x39).contains($0) || [0x2B, 0x2D, 0x2E, 0x65].contains($0) }) else {
-        return nil
-      }
-      return Double(lowered)
+      guard let digits = withoutSeparators(lowered) else { return nil }
+      return Double(digits)
     }
+  }
+
+  /// The characters of a decimal number, without the underscores that stand between two digits; nil for any other.
+  private static func withoutSeparators(_ text: String) -> String? {
+    let bytes = Array(text.utf8)
+    func isDigit(_ at: Int) -> Bool { bytes.indices.contains(at) && (0x30...0x39).contains(bytes[at]) }
+    var result: [UInt8] = []
+    for (i, byte) in bytes.enumerated() {
+      switch byte {
+      case 0x30...0x39, 0x2B, 0x2D, 0x2E, 0x65: result.append(byte)
+      case 0x5F where isDigit(i - 1) && isDigit(i + 1): continue
+      default: return nil
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
   }
 
   static func boolean(_ text: String) -> Bool? {

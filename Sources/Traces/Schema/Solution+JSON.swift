@@ -1,14 +1,18 @@
 import JSONText
 
 extension Solution {
-  /// Reads one document, with every check. Languages outside `Language.accepted` are refused.
-  public init(json bytes: [UInt8]) throws(SchemaError) {
+  /// Reads one document, with every check.
+  /// - Parameter languages: others are refused. A program with a builder for another language adds it here.
+  public init(json bytes: [UInt8], languages: [Language] = Language.accepted) throws(SchemaError) {
     self = try Document.read(bytes[...]) { reader, value, origin throws(SchemaError) in
-      try Solution.read(value, origin: origin, with: &reader)
+      reader.languages = languages
+      return try Solution.read(value, origin: origin, with: &reader)
     }
   }
 
-  public init(json text: String) throws(SchemaError) { try self.init(json: Array(text.utf8)) }
+  public init(json text: String, languages: [Language] = Language.accepted) throws(SchemaError) {
+    try self.init(json: Array(text.utf8), languages: languages)
+  }
 
   static func read(_ value: JSONValue, origin: Origin, with reader: inout DocumentReader) throws(SchemaError)
     -> Solution
@@ -60,7 +64,7 @@ extension BuildSpec {
     guard let object = reader.record(value) else { return nil }
     let language: Language? = reader.required(object, "language") { reader, value in
       guard let name = reader.string(value) else { return nil }
-      let known = Language.accepted
+      let known = reader.languages
       guard let language = known.first(where: { $0.rawValue == name }) else {
         return reader.fail(.enumeration, "expected one of \(list(known)), found \"\(name)\"")
       }

@@ -11,8 +11,11 @@ extension TraceSet {
   /// Reads `definitions/`, `solutions/`, `workloads/` and `traces/` under `path`, at any depth.
   ///
   /// Folder and file names are not compared with contents.
+  /// - Parameter languages: what solutions may be written in.
   /// - Throws: in strict mode, every problem found; in partial mode never for a document.
-  public static func load(_ path: String, _ mode: Loading = .partial) throws(SchemaError) -> TraceSet {
+  public static func load(
+    _ path: String, _ mode: Loading = .partial, languages: [Language] = Language.accepted
+  ) throws(SchemaError) -> TraceSet {
     var set = TraceSet(root: path)
     guard let root = set.root, FileStore.isDirectory(root) else {
       let error = SchemaError([ValidationDiagnostic(.fileError, "there is no such folder", file: path)])
@@ -20,7 +23,7 @@ extension TraceSet {
       set.diagnostics = error.diagnostics
       return set
     }
-    set.read(root, mode)
+    set.read(root, mode, languages)
     let problems = set.diagnostics.filter { $0.kind != .leniency }
     if mode == .strict, !problems.isEmpty { throw SchemaError(problems) }
     return set
@@ -41,12 +44,14 @@ extension TraceSet {
     return path
   }
 
-  private mutating func read(_ root: String, _ mode: Loading) {
+  private mutating func read(_ root: String, _ mode: Loading, _ languages: [Language]) {
     for file in FolderListing.files(under: root + "/definitions", suffix: ".json") {
       attempt(file) { set throws(SchemaError) in try set.insert(try Definition(json: try FileStore.read(file))) }
     }
     for file in FolderListing.files(under: root + "/solutions", suffix: ".json") {
-      attempt(file) { set throws(SchemaError) in try set.insert(try Solution(json: try FileStore.read(file))) }
+      attempt(file) { set throws(SchemaError) in
+        try set.insert(try Solution(json: try FileStore.read(file), languages: languages))
+      }
     }
     for file in FolderListing.files(under: root + "/workloads", suffix: ".jsonl") {
       readLines(of: file, mode) { set, trace throws(SchemaError) in

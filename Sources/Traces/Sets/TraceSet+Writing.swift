@@ -3,7 +3,8 @@ import Glibc
 extension TraceSet {
   /// Adds evaluated traces, to memory and to `traces/<author>/<op_type>/<definition>.jsonl`.
   ///
-  /// Everything is checked before anything is changed.
+  /// Everything is checked before anything is changed. When a file cannot be written, files before it have grown, the set
+  /// in memory has not.
   /// - Throws: when a definition or solution is unknown, a trace has no solution, or a file cannot be written.
   public mutating func addTraces(_ added: [Trace]) throws(SchemaError) {
     var byFile: [(file: String, lines: [[UInt8]])] = []
@@ -36,18 +37,16 @@ extension TraceSet {
 
   /// Adds a definition, to memory and to `definitions/<op_type>/<definition>.json`.
   public mutating func add(_ definition: Definition) throws(SchemaError) {
-    var copy = self
-    try copy.insert(definition)
+    try requireFree(definition)
     if let root { try FileStore.replace("\(root)/\(Self.path(of: definition))", with: definition.json) }
-    self = copy
+    try insert(definition)
   }
 
   /// Adds a solution, to memory and to `solutions/<author>/<op_type>/<definition>/<solution>.json`.
   public mutating func add(_ solution: Solution) throws(SchemaError) {
-    var copy = self
-    try copy.insert(solution)
+    try requireFree(solution)
     if let root { try FileStore.replace("\(root)/\(path(of: solution))", with: solution.json) }
-    self = copy
+    try insert(solution)
   }
 
   /// Writes the whole set into the standard layout under `folder`, file by file, each atomically. What was not changed

@@ -64,19 +64,27 @@ public struct TraceSet: Sendable {
 
   /// - Throws: when the name is taken.
   mutating func insert(_ definition: Definition) throws(SchemaError) {
-    if definitions[definition.name] != nil {
-      throw SchemaError(.duplicateName, "Duplicate definition name: \(definition.name)", path: [.member("name")])
-    }
+    try requireFree(definition)
     definitions[definition.name] = definition
     definitionNames.append(definition.name)
   }
 
   /// - Throws: when the name is taken.
   mutating func insert(_ solution: Solution) throws(SchemaError) {
+    try requireFree(solution)
+    solutionsByName[solution.name] = solution
+    solutions[solution.definition, default: []].append(solution)
+  }
+
+  func requireFree(_ definition: Definition) throws(SchemaError) {
+    if definitions[definition.name] != nil {
+      throw SchemaError(.duplicateName, "Duplicate definition name: \(definition.name)", path: [.member("name")])
+    }
+  }
+
+  func requireFree(_ solution: Solution) throws(SchemaError) {
     if solutionsByName[solution.name] != nil {
       throw SchemaError(.duplicateName, "Duplicate solution name: \(solution.name)", path: [.member("name")])
     }
-    solutionsByName[solution.name] = solution
-    solutions[solution.definition, default: []].append(solution)
   }
 }
