@@ -69,6 +69,9 @@ public final class Engine: TextGenerator {
 
   /// Starts a request; see `TextGenerator`. Admission is decided at once, on the caller's thread: at most
   /// `maxRunning + maxWaiting` requests of the configuration are live at a time.
+  ///
+  /// The request is cancelled when the task that iterates is cancelled, or when nobody holds the stream any more. Leaving
+  /// the loop is not enough while the stream is kept in a variable: it could be read on.
   public func generate(_ request: GenerationRequest) throws(AdmissionError) -> AsyncStream<GenerationEvent> {
     guard inbox.isOpen else { throw .shuttingDown }
     try configuration.scheduler.check(request)

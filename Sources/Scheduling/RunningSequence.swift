@@ -35,7 +35,5 @@ struct RunningSequence {
   /// Tokens whose keys and values are not in the pages.
   var remaining: Int { tokens.count - table.tokenCount }
   var isDecoding: Bool { remaining == 1 && outputCount > 0 }
-  /// Pages missing for the tokens known so far.
-  var missingPages: Int { table.missingPages(for: tokens.count) }
   var usage: Usage { Usage(promptTokens: promptCount, completionTokens: outputCount, cachedTokens: 0) }
 }

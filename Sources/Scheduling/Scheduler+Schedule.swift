@@ -40,21 +40,20 @@ extension Scheduler {
     }
   }
 
-  /// Admits waiting sequences while all tokens they have, and those of the sequences that run, find pages.
+  /// Admits waiting sequences while all tokens they have find free pages. Sequences that run come before: one of them
+  /// lacks pages only when none is free.
   private mutating func admitWaiting(_ grants: inout [Grant], _ budget: inout Int) {
-    var promised = running.reduce(0) { $0 + (sequences[$1]?.missingPages ?? 0) }
     while budget > 0, running.count < configuration.maxRunning, let handle = waiting.first,
       let sequence = sequences[handle]
     {
       // One token more than it has: otherwise a sequence that was just preempted could come back only to go again.
       let needed = pool.pages(for: sequence.tokens.count + 1)
-      guard promised + needed <= pool.freeCount else { return }
+      guard needed <= pool.freeCount else { return }
       waiting.removeFirst()
       running.append(handle)
       let tokens = makeRoom(for: handle, wanted: min(sequence.remaining, budget), &grants, &budget)
       grants.append(Grant(handle: handle, tokens: tokens))
       budget -= tokens
-      promised += sequences[handle]?.missingPages ?? 0
     }
   }
 

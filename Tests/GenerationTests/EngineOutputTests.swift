@@ -1,6 +1,7 @@
-import Generation
 import Scheduling
 import Testing
+
+@testable import Generation
 
 @Suite struct EngineOutputTests {
   private func run(_ request: GenerationRequest) async throws -> Transcript {
@@ -113,5 +114,13 @@ import Testing
     request.sampling.seed = nil
     let (a, b) = (try await run(request), try await run(request))
     #expect(a.tokens != b.tokens)
+  }
+
+  @Test func eachTokenIsDrawnWithTheNumberOfItsIndex() async throws {
+    var request = GenerationRequest(id: "sampled", prompt: [3, 1, 4], maxTokens: 60)
+    request.sampling.temperature = 0.9
+    request.sampling.seed = 42
+    let draws = (0..<60).map { Draw(temperature: 0.9, uniform: UniformDraws(seed: 42).uniform(at: $0)) }
+    #expect(try await run(request).tokens == ScriptedRunner.output(after: [3, 1, 4], count: 60, draws: draws))
   }
 }

@@ -60,16 +60,17 @@ final class ScriptedRunner: ModelRunning {
 
   // MARK: The same without engine, pages and batches
 
-  /// The greedy output for a prompt that runs alone. `change` is applied to the logits, given the output so far.
+  /// The output for a prompt that runs alone, greedy unless drawn. `change` is applied to the logits, given the output so far.
   static func output(
-    after prompt: [Int32], count: Int, change: (inout [Float], [Int32]) -> Void = { _, _ in }
+    after prompt: [Int32], count: Int, draws: [Draw]? = nil,
+    change: (inout [Float], [Int32]) -> Void = { _, _ in }
   ) -> [Int32] {
     var output: [Int32] = []
-    for _ in 0..<count {
+    for index in 0..<count {
       let hash = hash(prompt + output)
       var row = (0..<vocabulary).map { logit(of: $0, after: hash) }
       change(&row, output)
-      output.append(choose(row, Draw(temperature: 0, uniform: 0)))
+      output.append(choose(row, draws?[index] ?? Draw(temperature: 0, uniform: 0)))
     }
     return output
   }
