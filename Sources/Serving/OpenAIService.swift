@@ -112,13 +112,24 @@ public struct OpenAIService: Sendable {
     return try await respond(to: request, answer, format, body.stream, ticket)
   }
 
+  /// How much of a body that is too large is read before the connection is given up.
+  private static let droppedBodyBytes = 256 << 20
+
   private func body(of request: inout Request) async throws -> FieldReader {
-    let buffer: ByteBuffer
-    do {
-      buffer = try await request.collectBody(upTo: configuration.maxBodyBytes)
-    } catch is NIOTooManyBytesError {
-      throw APIError(
-        status: .contentTooLarge, message: "the body is larger than \(configuration.maxBodyBytes) bytes")
+    // A body that is too large is read to its end and dropped: many clients look for an answer only after that.
+    let limit = configuration.maxBodyBytes
+    var buffer = ByteBuffer(), count = 0
+    for try await chunk in request.body {
+      count += chunk.readableBytes
+      if count <= limit {
+        buffer.writeImmutableBuffer(chunk)
+      } else {
+        buffer = ByteBuffer()
+        if count > max(limit, Self.droppedBodyBytes) { break }
+      }
+    }
+    guard count <= limit else {
+      throw APIError(status: .contentTooLarge, message: "the body is larger than \(limit) bytes")
     }
     // Nobody reads the body again; an empty one cannot hold up the watch for the closing of the connection.
     request.body = RequestBody(buffer: ByteBuffer())

@@ -141,6 +141,21 @@ private let malformedHTTP: [String] = [
     }
   }
 
+  @Test("A client that reads only after sending everything gets its 413") func largeBody() async throws {
+    let client = client()
+    try await withServer(client) { port, _ in
+      let answer = try await blocking {
+        let connection = try RawConnection(port: port)
+        let size = 32 << 20
+        connection.send(
+          "POST /v1/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: \(size)\r\n\r\n")
+        connection.sendBytes(Array(repeating: 0x20, count: size))
+        return connection.read()
+      }
+      #expect(answer.hasPrefix("HTTP/1.1 413"))
+    }
+  }
+
   @Test("Shutting down lets a stream end, refuses new work, reports not ready and then closes") func drain()
     async throws
   {
