@@ -3,14 +3,14 @@ public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByA
   /// The largest number of axes.
   public static let maximumRank = 6
 
-  @usableFromInline var extents: SIMD8<Int>
+  @usableFromInline var extents: InlineArray<6, Int>
   public let rank: Int
 
   /// - Precondition: at most six extents, none negative.
   public init(_ extents: [Int]) {
     precondition(
       extents.count <= Self.maximumRank, "a tensor has at most \(Self.maximumRank) axes, not \(extents.count)")
-    var lanes = SIMD8<Int>()
+    var lanes = InlineArray<6, Int>(repeating: 0)
     for (i, extent) in extents.enumerated() {
       precondition(extent >= 0, "extent \(i) is negative: \(extent)")
       lanes[i] = extent
@@ -27,6 +27,15 @@ public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByA
     var product = 1
     for i in 0..<rank { product &*= extents[i] }
     return product
+  }
+
+  public static func == (a: Shape, b: Shape) -> Bool {
+    guard a.rank == b.rank else { return false }
+    for i in 0..<a.rank where a.extents[i] != b.extents[i] { return false }
+    return true
+  }
+  public func hash(into hasher: inout Hasher) {
+    for i in 0..<rank { hasher.combine(extents[i]) }
   }
 
   public var array: [Int] { (0..<rank).map { extents[$0] } }

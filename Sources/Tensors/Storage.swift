@@ -12,6 +12,8 @@ public final class Storage: @unchecked Sendable {
   private let release: () -> Void
 
   private static let mappingThreshold = 2 << 20
+  /// MADV_HUGEPAGE, which the C library's module map does not export.
+  private static let hugePageAdvice: Int32 = 14
 
   /// Zeroed host memory.
   public init(byteCount: Int) {
@@ -42,6 +44,6 @@ public final class Storage: @unchecked Sendable {
   public func adviseHugePages() {
     let align = UInt(2 << 20), start = (UInt(bitPattern: pointer) + align - 1) & ~(align - 1)
     let end = (UInt(bitPattern: pointer) + UInt(byteCount)) & ~(align - 1)
-    if end > start { madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), 14 /* MADV_HUGEPAGE */) }
+    if end > start { madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), Self.hugePageAdvice) }
   }
 }

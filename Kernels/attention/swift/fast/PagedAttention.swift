@@ -1,0 +1,240 @@
+// Attention of ragged queries over paged keys and values, causal, grouped-query: one unit of work is one key-value head
+// and a tile of query tokens of one sequence.
+//
+// Keys and values are taken in blocks of 16 positions at fixed absolute positions 0, 16, 32 …, gathered through the
+// block table, widened to float32 and (keys) transposed, once for all rows of the tile. Each row keeps a running maximum, sum and weighted
+// sum (online softmax: Milakov & Gimelshein 2018; FlashAttention). Row, block and position order are fixed, and what
+// lies beyond a row's own limit is never read into it: a row's result is the same alone, in any tile, in any batch, at
+// any chunk size and any page size.
+//
+// Arithmetic per row and block: 16 D for q·k, 16 D for p·v, 16 exponentials. Bytes per tile and block: 32 D elements
+// of cache, whatever the number of rows.
+import CPUIntrinsics
+
+/// Element type of the cache. The raw value is shared with the caller.
+public enum CacheKind: Int, Sendable {
+  case float32, float16, bfloat16
+  @inline(__always) var elementBytes: Int { self == .float32 ? 4 : 2 }
+}
+
+/// What is the same for all units of one call.
+public struct PagedAttentionShape {
+  public var queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int
+  /// How many positions a query sees at most, itself included; Int.max for all.
+  public var window: Int
+  public var scale: Float
+  public var cache: CacheKind
+  public init(
+    queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float, cache: CacheKind
+  ) {
+    (self.queryHeads, self.keyValueHeads, self.headDimension) = (queryHeads, keyValueHeads, headDimension)
+    (self.pageSize, self.window, self.scale, self.cache) = (pageSize, window, scale, cache)
+  }
+  /// Head dimension rounded up to whole vectors.
+  @inline(__always) var padded: Int { (headDimension &+ 15) & ~15 }
+}
+
+/// Bytes of scratch that one unit of `rows` query rows (tokens × query heads per key-value head) needs.
+@inline(never)
+public func pagedAttentionScratch(_ shape: PagedAttentionShape, rows: Int) -> Int {
+  // keys as read, keys transposed, values of a block, then per row: query, weighted sum, maximum, sum
+  (48 &* shape.padded &+ rows &* (2 &* shape.padded &+ 2) &+ 64) &* 4
+}
+
+/// One unit: query tokens `tokens` (indices into q) of a sequence whose last query is at position `length - 1`.
+/// - q, output: [total tokens, queryHeads, headDimension] float32; lse: [total tokens, queryHeads] base 2, or nil.
+/// - keys, values: [pages, pageSize, keyValueHeads, headDimension]; pages: the sequence's block table.
+/// - firstPosition: absolute position of token `tokens.lowerBound`.
+@inline(never)
+public func pagedAttention(
+  _ shape: PagedAttentionShape, _ q: UnsafePointer<Float>, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
+  _ pages: UnsafePointer<Int32>, _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
+  tokens: Range<Int>, firstPosition: Int, head: Int, scratch: UnsafeMutablePointer<Float>
+) {
+  let group = shape.queryHeads / shape.keyValueHeads, D = shape.headDimension, padded = shape.padded
+  let rows = tokens.count &* group
+  let rawKeys = scratch, blockKeys = scratch + 16 &* padded, blockValues = scratch + 32 &* padded
+  let queries = scratch + 48 &* padded, sums = queries + rows &* padded
+  let maxima = sums + rows &* padded, totals = maxima + rows
+  // Row r is query token r / group, query head head * group + r % group.
+  for r in 0..<rows {
+    let source = q + ((tokens.lowerBound &+ r / group) &* shape.queryHeads &+ head &* group &+ r % group) &* D
+    for i in 0..<D { queries[r &* padded &+ i] = source[i] }
+    for i in D..<padded { queries[r &* padded &+ i] = 0 }
+    for i in 0..<padded { sums[r &* padded &+ i] = 0 }
+    maxima[r] = -.infinity
+    totals[r] = 0
+  }
+  let end = firstPosition &+ tokens.count  // one past the last position any row sees
+  let start = max(0, firstPosition &+ 1 &- shape.window) & ~15
+  var position = start
+  while position < end {
+    let count = min(16, end &- position)
+    gather(shape, keys, pages, head, position, count, rawKeys)
+    transpose(rawKeys, padded, blockKeys)
+    gather(shape, values, pages, head, position, count, blockValues)
+    for r in 0..<rows {
+      let own = firstPosition &+ r / group  // this row sees positions own - window + 1 ... own
+      let visible = min(count, own &+ 1 &- position)
+      let hidden = max(0, own &+ 1 &- shape.window &- position)
+      if visible <= hidden { continue }
+      accumulate(
+        queries + r &* padded, blockKeys, blockValues, sums + r &* padded, maxima + r, totals + r, padded,
+        hidden..<visible, shape.scale)
+    }
+    position &+= 16
+  }
+  for r in 0..<rows {
+    let row = (tokens.lowerBound &+ r / group) &* shape.queryHeads &+ head &* group &+ r % group
+    let inverse = 1 / totals[r]
+    for i in 0..<D { output[row &* D &+ i] = sums[r &* padded &+ i] * inverse }
+    if let lse { lse[row] = maxima[r] * 1.442_695_04 + log2(totals[r]) }
+  }
+}
+
+/// Copies `count` positions of one head to float32 rows of `padded` elements; the rest of the 16 rows is zero.
+@inline(__always)
+private func gather(
+  _ shape: PagedAttentionShape, _ cache: UnsafeRawPointer, _ pages: UnsafePointer<Int32>, _ head: Int, _ position: Int,
+  _ count: Int, _ block: UnsafeMutablePointer<Float>
+) {
+  let D = shape.headDimension, padded = shape.padded, size = shape.cache.elementBytes
+  for j in 0..<count {
+    let at = position &+ j
+    let slot = Int(pages[at / shape.pageSize]) &* shape.pageSize &+ at % shape.pageSize
+    let source = cache + (slot &* shape.keyValueHeads &+ head) &* D &* size
+    let target = block + j &* padded
+    var i = 0
+    while i &+ 16 <= D {
+      switch shape.cache {
+      case .float32: store(load(source.assumingMemoryBound(to: Float.self) + i), target + i)
+      case .float16: store(loadFloat16(source + i &* 2), target + i)
+      case .bfloat16: store(loadBFloat16(source + i &* 2), target + i)
+      }
+      i &+= 16
+    }
+    while i < D {
+      switch shape.cache {
+      case .float32: target[i] = source.load(fromByteOffset: i &* 4, as: Float.self)
+      case .float16: target[i] = Float(source.load(fromByteOffset: i &* 2, as: Float16.self))
+      case .bfloat16:
+        target[i] = Float(bitPattern: UInt32(source.load(fromByteOffset: i &* 2, as: UInt16.self)) &<< 16)
+      }
+      i &+= 1
+    }
+    while i < padded {
+      target[i] = 0
+      i &+= 1
+    }
+  }
+  for i in (count &* padded)..<(16 &* padded) { block[i] = 0 }
+}
+
+/// One online-softmax step of one row over the positions `visible` of a block.
+@inline(__always)
+private func accumulate(
+  _ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ values: UnsafePointer<Float>,
+  _ sums: UnsafeMutablePointer<Float>, _ maximumSoFar: UnsafeMutablePointer<Float>,
+  _ total: UnsafeMutablePointer<Float>,
+  _ padded: Int, _ visible: Range<Int>, _ scale: Float
+) {
+  var scores = dots(q, keys, padded) * Lanes(repeating: scale)
+  if visible.count < 16 { scores = masked(scores, visible) }
+  let before = maximumSoFar[0], highest = largest(scores), now = highest > before ? highest : before
+  let weights = exp(scores - Lanes(repeating: now))
+  if now != before {
+    let rescale = exp(Lanes(repeating: before - now))
+    total[0] = total[0] * rescale[0] + sum(weights)
+    maximumSoFar[0] = now
+    var i = 0
+    while i < padded {
+      store(load(sums + i) * rescale, sums + i)
+      i &+= 16
+    }
+  } else {
+    total[0] += sum(weights)
+  }
+  // Two vectors of the head at a time: their sums stay in registers over the 16 positions.
+  withUnsafeTemporaryWeights(weights) { p in
+    var i = 0
+    while i &+ 32 <= padded {
+      var a = load(sums + i), b = load(sums + (i &+ 16))
+      for j in visible {
+        let weight = Lanes(repeating: p[j]), v = values + (j &* padded &+ i)
+        a = fma(weight, load(v), a)
+        b = fma(weight, load(v + 16), b)
+      }
+      store(a, sums + i)
+      store(b, sums + (i &+ 16))
+      i &+= 32
+    }
+    if i < padded {
+      var a = load(sums + i)
+      for j in visible { a = fma(Lanes(repeating: p[j]), load(values + (j &* padded &+ i)), a) }
+      store(a, sums + i)
+    }
+  }
+}
+
+/// -∞ outside of `visible`.
+@inline(never)
+private func masked(_ scores: Lanes, _ visible: Range<Int>) -> Lanes {
+  var scores = scores
+  for j in 0..<visible.lowerBound { scores[j] = -.infinity }
+  for j in visible.upperBound..<16 { scores[j] = -.infinity }
+  return scores
+}
+
+/// The lanes in memory, to be broadcast one by one.
+@inline(__always)
+private func withUnsafeTemporaryWeights(_ weights: Lanes, _ body: (UnsafePointer<Float>) -> Void) {
+  var copy = weights
+  withUnsafePointer(to: &copy) { body(UnsafeRawPointer($0).assumingMemoryBound(to: Float.self)) }
+}
+
+/// q · key for 16 keys, in the lanes of the result; keys are [padded][16]. Products are summed along the head in four
+/// interleaved sums, to keep four multiply-adds in flight, then in a fixed order.
+@inline(__always)
+private func dots(_ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ padded: Int) -> Lanes {
+  var (a, b, c, d) = (Lanes(), Lanes(), Lanes(), Lanes())
+  var i = 0
+  while i < padded {
+    a = fma(Lanes(repeating: q[i]), load(keys + i &* 16), a)
+    b = fma(Lanes(repeating: q[i &+ 1]), load(keys + (i &* 16 &+ 16)), b)
+    c = fma(Lanes(repeating: q[i &+ 2]), load(keys + (i &* 16 &+ 32)), c)
+    d = fma(Lanes(repeating: q[i &+ 3]), load(keys + (i &* 16 &+ 48)), d)
+    i &+= 4
+  }
+  return (a + b) + (c + d)
+}
+
+/// [16][padded] to [padded][16].
+@inline(__always)
+private func transpose(_ rows: UnsafePointer<Float>, _ padded: Int, _ columns: UnsafeMutablePointer<Float>) {
+  var i = 0
+  while i < padded {
+    #if ISA_AVX512
+      cpu_transpose16(rows + i, padded, columns + i &* 16)
+    #else
+      for j in 0..<16 {
+        for k in 0..<16 { columns[(i &+ k) &* 16 &+ j] = rows[j &* padded &+ i &+ k] }
+      }
+    #endif
+    i &+= 16
+  }
+}
+
+/// Base-2 logarithm of a positive normal number, within 1e-6.
+@inline(__always)
+private func log2(_ x: Float) -> Float {
+  // x = m 2^e with m in [√½, √2); log2 m by the series of atanh((m - 1) / (m + 1)).
+  var exponent = Int32(bitPattern: x.bitPattern) &>> 23 &- 127
+  var m = Float(bitPattern: (x.bitPattern & 0x7F_FFFF) | 0x3F80_0000)
+  if m > 1.414_213_5 {
+    m *= 0.5
+    exponent &+= 1
+  }
+  let t = (m - 1) / (m + 1), t2 = t * t
+  let series = 1 + t2 * (0.333_333_33 + t2 * (0.2 + t2 * (0.142_857_14 + t2 * 0.111_111_11)))
+  return Float(exponent) + 2.885_390_08 * t * series
+}

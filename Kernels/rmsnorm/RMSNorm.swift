@@ -1,0 +1,80 @@
+import CKernels
+import KernelRuntime
+import Tensors
+import Traces
+
+/// y = x / sqrt(mean(x²) + eps) * weight (Zhang & Sennrich 2019), row by row. Definition `rmsnorm_h<hidden>`.
+public struct RMSNorm: Sendable {
+  public let kernel: BoundKernel
+  private let eps: Double
+
+  /// - Throws: `KernelError` when no solution of the library's policy computes it.
+  public init(_ library: KernelLibrary, hiddenSize: Int, eps: Float, device: Device = .cpu) throws(KernelError) {
+    kernel = try library.bind(Self.definition(hiddenSize: hiddenSize), on: device)
+    self.eps = Double(eps)
+  }
+
+  /// - hiddenStates, output: [batch, hidden] float32, may be the same tensor; weight: [hidden] float32.
+  public func callAsFunction(
+    _ hiddenStates: Tensor, weight: Tensor, output: Tensor, on stream: any ExecutionStream
+  ) throws(KernelError) {
+    try kernel.apply([.tensor(hiddenStates), .tensor(weight), .scalar(eps), .tensor(output)], on: stream)
+  }
+
+  public static func definition(hiddenSize: Int) -> Definition {
+    .literal { () throws(SchemaError) in
+      try Definition(
+        name: "rmsnorm_h\(hiddenSize)", opType: "rmsnorm",
+        axes: ["batch_size": .var, "hidden_size": .const(hiddenSize)],
+        inputs: [
+          "hidden_states": .tensor("batch_size", "hidden_size", dtype: .float32),
+          "weight": .tensor("hidden_size", dtype: .float32),
+          "eps": .scalar(.float32),
+        ],
+        outputs: ["output": .tensor("batch_size", "hidden_size", dtype: .float32)],
+        reference: """
+          import torch
+
+          @torch.no_grad()
+          def run(hidden_states, weight, eps):
+              x = hidden_states.to(torch.float32)
+              inv_rms = torch.rsqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps)
+              return x * inv_rms * weight.to(torch.float32)
+          """,
+        description: "Root mean square normalization over the last axis.")
+    }
+  }
+
+  static let solutions: [KernelSolution] =
+    KernelSolution.fastSwift(operation: "rmsnorm", room: "rmsnorm") { set, definition, _ throws(KernelError) in
+      let hidden = definition.constant("hidden_size"), rmsNorm = RMSNormFunctions.rmsNorm(set)
+      return SwiftKernel { arguments, stream throws(KernelError) in
+        let x = arguments[0].tensor.elements(as: Float.self), weight = arguments[1].tensor.elements(as: Float.self)
+        let eps = Float(arguments[2].scalar), y = arguments[3].tensor.elements(as: Float.self)
+        let rows = arguments[0].tensor.shape[0]
+        let (chunks, size) = rowChunks(rows, minimum: 8, threads: stream.pool.threadCount)
+        stream.pool.parallel(chunks) { chunk in
+          rmsNorm(x, weight, y, chunk * size..<min(rows, (chunk + 1) * size), hidden, eps)
+        }
+      }
+    } + [
+      .cpu(operation: "rmsnorm", flavor: .cpp, source: "Kernels/rmsnorm/cpp") { definition, _ throws(KernelError) in
+        let hidden = definition.constant("hidden_size")
+        return SwiftKernel { arguments, _ throws(KernelError) in
+          swiftlet_rmsnorm(
+            arguments[0].tensor.elements(as: Float.self), arguments[1].tensor.elements(as: Float.self),
+            Float(arguments[2].scalar), arguments[3].tensor.elements(as: Float.self), arguments[0].tensor.shape[0],
+            hidden)
+        }
+      },
+      .cpu(operation: "rmsnorm", flavor: .swift, source: "Kernels/rmsnorm/swift") { definition, _ throws(KernelError) in
+        let hidden = definition.constant("hidden_size")
+        return SwiftKernel { arguments, _ throws(KernelError) in
+          rmsNormOracle(
+            arguments[0].tensor.elements(as: Float.self), weight: arguments[1].tensor.elements(as: Float.self),
+            eps: Float(arguments[2].scalar), into: arguments[3].tensor.elements(as: Float.self),
+            rows: arguments[0].tensor.shape[0], hidden: hidden)
+        }
+      },
+    ]
+}

@@ -1,0 +1,110 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One word per operation: a folder under Kernels/ (literal: SwiftPM caches the manifest, so a list read from the file
+// system would miss a new room).
+let rooms = ["attention", "embedding", "gemm", "kv_store", "rmsnorm", "rope", "sampling", "silu_and_mul"]
+// Rooms that hold only measuring code.
+let leafRooms = ["ceilings", "include"]
+
+// Kernels run at full speed in debug builds too, so that tests on a real model are quick.
+let leaf: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
+#if arch(x86_64)
+  let avx2: [SwiftSetting] = [
+    .unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3"]), .define("ISA_AVX2"),
+  ]
+  // Not -march=znver5: its tuning unrolls until accumulators spill.
+  let avx512: [SwiftSetting] = [
+    .unsafeFlags([
+      "-Ounchecked", "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512bf16", "-Xcc", "-mavx512vnni", "-Xcc",
+      "-mprefer-vector-width=512",
+    ]), .define("ISA_AVX512"),
+  ]
+#else
+  let avx2 = leaf, avx512 = leaf
+#endif
+
+let package = Package(
+  name: "swiftlet",
+  products: [
+    .executable(name: "swiftlet", targets: ["swiftlet"]),
+    .library(name: "SwiftletKernels", targets: ["KernelRuntime", "Kernels", "Traces", "Tensors"]),
+    .library(name: "SwiftletEngine", targets: ["Generation", "Models", "Scheduling", "Tokenization"]),
+  ],
+  dependencies: [
+    // Without its default traits, which bring in full Foundation.
+    .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+  ],
+  targets: [
+    // level 0
+    .target(name: "JSONText"),
+    .target(name: "Tensors"),
+    .target(name: "Templates", dependencies: ["JSONText"]),
+    .target(name: "Tokenization", dependencies: ["JSONText"]),
+    .target(name: "Paging"),
+    .target(name: "CPUIntrinsics"),
+    // level 1
+    .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
+    .target(name: "Checkpoints", dependencies: ["JSONText"]),
+    .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"]),
+    // level 2
+    .target(name: "KernelRuntime", dependencies: ["Tensors", "Traces", "CPUIntrinsics"]),
+    // level 3: the same sources, linked from Kernels/<room>/swift/fast, for each instruction set
+    .target(name: "KernelsBaseline", dependencies: ["CPUIntrinsics"], swiftSettings: leaf),
+    .target(name: "KernelsAVX2", dependencies: ["CPUIntrinsics"], swiftSettings: avx2),
+    .target(name: "KernelsAVX512", dependencies: ["CPUIntrinsics"], swiftSettings: avx512),
+    .target(name: "CKernels", cxxSettings: [.unsafeFlags(["-O3"])]),
+    .target(
+      name: "Kernels",
+      dependencies: [
+        "KernelRuntime", "Tensors", "Traces", "Checkpoints", "CPUIntrinsics", "KernelsBaseline", "KernelsAVX2",
+        "KernelsAVX512", "CKernels",
+      ],
+      path: "Kernels",
+      exclude: leafRooms
+        + rooms.flatMap { ["\($0)/swift/fast", "\($0)/README.md", "\($0)/workloads.jsonl"] }
+        + roomsWithCPP.map { "\($0)/cpp" },
+      swiftSettings: [.unsafeFlags(["-O"])]),
+    // level 4
+    .target(
+      name: "Models", dependencies: ["Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText"]),
+    .target(
+      name: "Benchmarking",
+      dependencies: ["KernelRuntime", "Kernels", "Tensors", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512"]),
+    // level 5
+    .target(
+      name: "Generation",
+      dependencies: ["Models", "KernelRuntime", "Scheduling", "Paging", "Tokenization", "Tensors"]),
+    // level 6
+    .target(
+      name: "Serving",
+      dependencies: [
+        "Generation", "Scheduling", "Tokenization", "Templates", "JSONText",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    // level 7
+    .executableTarget(
+      name: "swiftlet",
+      dependencies: [
+        "Serving", "Generation", "Models", "Scheduling", "Tokenization", "Templates", "Kernels", "KernelRuntime",
+        "Benchmarking", "Tensors", "JSONText",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      resources: [.embedInCode("fetch_model.py")]),
+  ] + tests,
+  cxxLanguageStandard: .cxx17
+)
+
+var roomsWithCPP: [String] { ["embedding", "kv_store", "rmsnorm", "rope", "silu_and_mul"] }
+
+var tests: [Target] {
+  [
+    .testTarget(name: "JSONTextTests", dependencies: ["JSONText"])
+  ]
+}

@@ -1,0 +1,74 @@
+import KernelRuntime
+import Models
+import Scheduling
+import Tensors
+import Tokenization
+
+/// How a real model is run: what an operator may set.
+public struct ModelEngineOptions: Sendable {
+  /// Threads that compute, the engine's own included.
+  public var threads: Int
+  /// Bytes for keys and values; nil takes enough for one full context, within a quarter of the memory.
+  public var kvMemory: Int?
+  /// Element type of keys and values: float32, float16 or bfloat16.
+  public var kvType: DType = .float16
+  /// Tokens in a page, a power of two.
+  public var pageSize = 16
+  /// Longest prompt plus output; nil takes the model's own.
+  public var contextLength: Int?
+  /// Tokens in one step, decode and prefill together.
+  public var maxBatchTokens = 256
+  /// Sequences that run at once, and requests that may wait beyond them.
+  public var maxRunning = 64, maxWaiting = 1024
+
+  public init(threads: Int) { self.threads = threads }
+}
+
+/// A size that cannot work, said before anything is loaded.
+public struct ModelEngineError: Error, Sendable, CustomStringConvertible {
+  public let description: String
+}
+
+extension Engine {
+  /// Loads a model's weights into kernels and starts an engine on it.
+  /// - files: the checked files; library: decides which kernels run; tokenizer: turns tokens into text.
+  /// - availableMemory: bytes that the machine has free, for the default size of the KV memory.
+  /// - Throws: `ModelEngineError`, `SchedulerConfigurationError`, `ModelLoadingError`, `KernelError`, `EngineError`.
+  public static func start(
+    _ files: ModelFiles, tokenizer: @escaping @Sendable () -> any TokenTextDecoder, library: KernelLibrary,
+    options: ModelEngineOptions, availableMemory: Int
+  ) async throws -> Engine {
+    let model = files.configuration
+    let context = min(options.contextLength ?? model.contextLength, model.contextLength)
+    let pages = try pageCount(model, context: context, options: options, availableMemory: availableMemory)
+    let limits = try SchedulerConfiguration(
+      pageSize: options.pageSize, pageCount: pages, contextLength: context, vocabularySize: model.vocabularySize,
+      maxBatchTokens: options.maxBatchTokens, maxRunning: options.maxRunning, maxWaiting: options.maxWaiting)
+    return try await Engine(configuration: EngineConfiguration(scheduler: limits), makeDecoder: tokenizer) {
+      let decoder = try Decoder.load(
+        files, library: library, pageSize: options.pageSize, cacheType: options.kvType, contextLength: context)
+      return DecoderRunner(
+        model: decoder,
+        kv: KVStore(model, pageCount: pages, pageSize: options.pageSize, dtype: options.kvType),
+        workspace: DecoderWorkspace(model, maxTokens: limits.maxBatchTokens, maxSampledRows: limits.maxRunning),
+        sampler: try TokenSampler(library, vocabularySize: model.vocabularySize, maxRows: limits.maxRunning),
+        stream: CPUStream(threads: options.threads))
+    }
+  }
+
+  private static func pageCount(
+    _ model: DecoderConfiguration, context: Int, options: ModelEngineOptions, availableMemory: Int
+  ) throws -> Int {
+    guard options.pageSize > 0 else { throw ModelEngineError(description: "the page size is \(options.pageSize)") }
+    let pageBytes = options.pageSize * KVStore.bytesPerToken(model, dtype: options.kvType)
+    let wanted = (context + options.pageSize - 1) / options.pageSize
+    guard let memory = options.kvMemory else { return max(1, min(wanted, availableMemory / 4 / pageBytes)) }
+    guard memory >= pageBytes else {
+      throw ModelEngineError(
+        description: "\(memory) bytes of KV memory hold no page: one of \(options.pageSize) tokens takes \(pageBytes)")
+    }
+    return memory / pageBytes
+  }
+}
+
+extension IncrementalDetokenizer: TokenTextDecoder {}

@@ -1,0 +1,77 @@
+import Tensors
+import Traces
+
+/// Something callable that computes one definition.
+///
+/// Arguments come in the definition's order, inputs then outputs (destination-passing style), without the inputs that
+/// were held constant at bind. Shapes, types and constant axes were checked by the `BoundKernel`.
+public protocol Kernel: Sendable {
+  func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError)
+}
+
+/// A kernel that is a Swift closure over the CPU.
+public struct SwiftKernel: Kernel {
+  private let body: @Sendable ([KernelArgument], CPUStream) throws(KernelError) -> Void
+  public init(_ body: @escaping @Sendable ([KernelArgument], CPUStream) throws(KernelError) -> Void) {
+    self.body = body
+  }
+  public func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
+    try body(arguments, unsafeDowncast(stream, to: CPUStream.self))  // BoundKernel checked the device
+  }
+}
+
+/// Whether a solution can compute a definition on a device.
+public enum Availability: Sendable, Hashable {
+  case available
+  case unavailable(because: String)
+}
+
+/// What is known when a kernel is bound, beside its definition.
+public struct BindContext: Sendable {
+  public let device: Device
+  /// Inputs whose values never change (weights): the solution may repack them into any form it likes.
+  public let constants: [String: Tensor]
+  public init(device: Device, constants: [String: Tensor] = [:]) { (self.device, self.constants) = (device, constants) }
+}
+
+/// One implementation of an operation that is part of this program: a `Solution` whose source is a room's folder.
+public struct KernelSolution: Sendable {
+  /// The operation, as in `Definition.opType`.
+  public let operation: String
+  /// How the policy names it: `swift` (plain, the oracle), `swift-fast`, `cpp` …
+  public let flavor: KernelFlavor
+  /// Detail below the flavor, for example the instruction set; empty when there is none.
+  public let variant: String
+  /// Where its source is, from the project's root.
+  public let source: String
+  public let availability: @Sendable (Definition, BindContext) -> Availability
+  public let build: @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
+
+  public init(
+    operation: String, flavor: KernelFlavor, variant: String = "", source: String,
+    availability: @escaping @Sendable (Definition, BindContext) -> Availability,
+    build: @escaping @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
+  ) {
+    (self.operation, self.flavor, self.variant, self.source) = (operation, flavor, variant, source)
+    (self.availability, self.build) = (availability, build)
+  }
+
+  /// Unique among the solutions of a definition: `rmsnorm_swift-fast_avx512`.
+  public var name: String { [operation, flavor.rawValue, variant].filter { !$0.isEmpty }.joined(separator: "_") }
+}
+
+/// The language of a solution as an operator writes it in a policy. Open: builders add their own.
+public struct KernelFlavor: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+  public let rawValue: String
+  public init(rawValue: String) { self.rawValue = rawValue }
+  public var description: String { rawValue }
+
+  /// Plain Swift: the oracle that the others are checked against.
+  public static let swift = KernelFlavor(rawValue: "swift")
+  /// Swift compiled for the processor's instruction set.
+  public static let swiftFast = KernelFlavor(rawValue: "swift-fast")
+  public static let cpp = KernelFlavor(rawValue: "cpp")
+  public static let cuda = KernelFlavor(rawValue: "cuda")
+  public static let triton = KernelFlavor(rawValue: "triton")
+  public static let tilelang = KernelFlavor(rawValue: "tilelang")
+}

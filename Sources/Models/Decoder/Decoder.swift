@@ -1,0 +1,108 @@
+import Checkpoints
+import KernelRuntime
+import Kernels
+import Tensors
+
+/// The Llama-like decoder: one forward pass for all families, which differ in numbers and names only.
+///
+///     residual = embedding
+///     each layer: residual += attention(norm(residual)); residual += down(silu(gate(n)) * up(n)), n = norm(residual)
+///     logits = head(norm(residual))
+///
+/// Each addition is fused with the norm that follows it.
+public final class Decoder: Model {
+  public let configuration: DecoderConfiguration
+  let kernels: DecoderKernels
+  let layers: [DecoderLayer]
+  let finalNorm: Tensor  // [hidden]
+  let head: Gemm
+  let rotaryTable: Tensor  // [context, head dim], cosines then sines
+
+  init(
+    _ configuration: DecoderConfiguration, kernels: DecoderKernels, layers: [DecoderLayer], finalNorm: Tensor,
+    head: Gemm, rotaryTable: Tensor
+  ) {
+    (self.configuration, self.kernels, self.layers) = (configuration, kernels, layers)
+    (self.finalNorm, self.head, self.rotaryTable) = (finalNorm, head, rotaryTable)
+  }
+
+  /// - observe: called with the residual stream [tokens, hidden] after the embedding (-1) and after each layer; for
+  ///   finding the layer where a port goes wrong.
+  public func forward(
+    _ batch: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, on stream: any ExecutionStream,
+    observe: ((Int, Tensor) -> Void)?
+  ) throws(KernelError) -> Tensor {
+    let b = workspace.buffers(tokens: batch.tokenCount, sampledRows: batch.sampledRows.count)
+    try kernels.embedding(batch.tokens, output: b.residual, on: stream)
+    observe?(-1, b.residual)
+    guard let first = layers.first else { return b.logits }
+    try kernels.norm(b.residual, weight: first.attentionNorm, output: b.normed, on: stream)
+    for (i, layer) in layers.enumerated() {
+      try attend(layer, i, batch, kv, b, on: stream)
+      try kernels.addNorm(b.hidden, residual: b.residual, weight: layer.feedForwardNorm, output: b.normed, on: stream)
+      try feedForward(layer, b, on: stream)
+      let next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
+      try kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
+      observe?(i, b.residual)
+    }
+    observe?(layers.count, b.normed)
+    gatherRows(batch.sampledRows, of: b.normed, into: b.sampled)
+    try head(b.sampled, output: b.logits, on: stream)
+    return b.logits
+  }
+
+  public func forward(
+    _ batch: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, on stream: any ExecutionStream
+  ) throws(KernelError) -> Tensor {
+    try forward(batch, kv: kv, workspace: workspace, on: stream, observe: nil)
+  }
+
+  /// normed → hidden.
+  private func attend(
+    _ layer: DecoderLayer, _ index: Int, _ batch: ForwardBatch, _ kv: KVStore, _ b: DecoderWorkspace.Buffers,
+    on stream: any ExecutionStream
+  ) throws(KernelError) {
+    try layer.query(b.normed, output: b.query.flattened, on: stream)
+    try layer.key(b.normed, output: b.key.flattened, on: stream)
+    try layer.value(b.normed, output: b.value.flattened, on: stream)
+    if let headNorm = kernels.headNorm, let queryNorm = layer.queryNorm, let keyNorm = layer.keyNorm {
+      try headNorm(b.query.heads, weight: queryNorm, output: b.query.heads, on: stream)
+      try headNorm(b.key.heads, weight: keyNorm, output: b.key.heads, on: stream)
+    }
+    try kernels.rope(
+      query: b.query, key: b.key, cosSinCache: rotaryTable, positions: batch.positions, on: stream)
+    try kernels.store(
+      key: b.key, value: b.value, keyCache: kv.keys[index], valueCache: kv.values[index], slots: batch.slots, on: stream
+    )
+    try kernels.attention(
+      query: b.query, keyCache: kv.keys[index], valueCache: kv.values[index], qoIndptr: batch.qoIndptr,
+      kvIndptr: batch.kvIndptr, kvIndices: batch.kvIndices, kvLastPageLen: batch.kvLastPageLen, output: b.attention,
+      lse: b.lse, on: stream)
+    try layer.output(b.attention.flattened, output: b.hidden, on: stream)
+  }
+
+  /// normed → hidden.
+  private func feedForward(
+    _ layer: DecoderLayer, _ b: DecoderWorkspace.Buffers, on stream: any ExecutionStream
+  ) throws(KernelError) {
+    let width = configuration.intermediateSize
+    try layer.gate(b.normed, output: b.gateUp.narrow(1, from: 0, count: width), on: stream)
+    try layer.up(b.normed, output: b.gateUp.narrow(1, from: width, count: width), on: stream)
+    try kernels.activation(b.gateUp, output: b.activated, on: stream)
+    try layer.down(b.activated, output: b.hidden, on: stream)
+  }
+
+  private func gatherRows(_ rows: [Int], of source: Tensor, into target: Tensor) {
+    let bytes = source.shape[1] * 4
+    for (i, row) in rows.enumerated() {
+      (target.pointer + i * bytes).copyMemory(from: source.pointer + row * bytes, byteCount: bytes)
+    }
+  }
+}
+
+extension Tensor {
+  /// [tokens, heads, dim] as [tokens, heads * dim].
+  fileprivate var flattened: Tensor { reshaped([shape[0], shape[1] * shape[2]]) }
+  /// [tokens, heads, dim] as [tokens * heads, dim].
+  fileprivate var heads: Tensor { reshaped([shape[0] * shape[1], shape[2]]) }
+}

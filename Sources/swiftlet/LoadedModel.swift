@@ -1,0 +1,71 @@
+import Generation
+import KernelRuntime
+import Logging
+import Models
+import Scheduling
+import Serving
+import Templates
+import Tokenization
+
+/// A model ready to be asked: files, tokenizer, template and a running engine.
+struct LoadedModel: Sendable {
+  let files: ModelFiles
+  let tokenizer: Tokenizer
+  let prompts: TemplatedPromptEncoder
+  let engine: Engine
+
+  /// Opens the files, then builds the tokenizer while the engine's thread repacks the weights.
+  static func load(_ options: ModelOptions, maxWaiting: Int = 1024, log: Logger) async throws -> LoadedModel {
+    let files = try ModelFiles.open(try options.path())
+    let library = try options.library(log: log)
+    var engineOptions = try options.engineOptions()
+    engineOptions.maxWaiting = maxWaiting
+    async let tokenizing = Task.detached { try makeTokenizer(files) }.value
+    // The engine needs the tokenizer only when the first request arrives; the box is filled before `load` returns.
+    let box = TokenizerBox()
+    let engine = try await Engine.start(
+      files, tokenizer: { IncrementalDetokenizer(box.tokenizer, skipsSpecialTokens: true) }, library: library,
+      options: engineOptions, availableMemory: Machine.availableMemory)
+    do {
+      let tokenizer = try await tokenizing
+      box.fill(tokenizer)
+      let template = try files.chatTemplate.map { (source) throws(TemplateError) in try ChatTemplate(source: source) }
+      return LoadedModel(
+        files: files, tokenizer: tokenizer,
+        prompts: TemplatedPromptEncoder(
+          tokenizer: tokenizer, template: template, bosToken: files.bosToken, eosToken: files.eosToken),
+        engine: engine)
+    } catch {
+      await engine.shutdown()
+      throw error
+    }
+  }
+
+  private static func makeTokenizer(_ files: ModelFiles) throws -> Tokenizer {
+    switch files.tokenizer {
+    case .gguf(let gguf):
+      return try Tokenizer(
+        Vocabulary(
+          ggufModel: gguf.model, pre: gguf.pre, tokens: gguf.tokens, tokenTypes: gguf.types.map { $0.map(Int.init) },
+          merges: gguf.merges, bos: gguf.bos.map(Int.init), eos: gguf.eos.map(Int.init), unk: gguf.unk.map(Int.init),
+          pad: gguf.pad.map(Int.init), addsBOS: gguf.addsBOS, addsEOS: gguf.addsEOS,
+          addsSpacePrefix: gguf.addsSpacePrefix))
+    case .huggingFace(let json, let configuration):
+      return try Tokenizer(tokenizerJSON: json, configuration: configuration)
+    }
+  }
+
+  /// What a request that says nothing about sampling gets: the model's own recommendation.
+  var samplingDefaults: SamplingParameters {
+    var sampling = SamplingParameters()
+    let defaults = files.generationDefaults
+    if let value = defaults.temperature { sampling.temperature = value }
+    if let value = defaults.topK { sampling.topK = value }
+    if let value = defaults.topP { sampling.topP = value }
+    if let value = defaults.minP { sampling.minP = value }
+    if let value = defaults.repetitionPenalty { sampling.repetitionPenalty = value }
+    return sampling
+  }
+
+  var stopTokenIDs: Set<TokenID> { Set(files.stopTokenIDs) }
+}

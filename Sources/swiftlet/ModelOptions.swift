@@ -1,0 +1,148 @@
+import ArgumentParser
+import FoundationEssentials
+import Generation
+import Glibc
+import KernelRuntime
+import Kernels
+import Logging
+import Tensors
+
+/// The options of every command that runs a model.
+struct ModelOptions: ParsableArguments {
+  @Option(help: "A known name, a .gguf file, or a Hugging Face folder.")
+  var model = KnownModel.default.name
+
+  @Option(help: "Kernel languages, best first (swift-fast,cpp,swift), `auto`, or a kernels.yaml file.")
+  var kernels = "auto"
+
+  @Option(help: "Threads that compute. Default: all processors that this process may use.")
+  var threads: Int?
+
+  @Option(help: "Memory for keys and values, in bytes or with K, M or G. Default: one full context.")
+  var kvMemory: String?
+
+  @Option(help: "Element type of keys and values: float32, float16 or bfloat16.")
+  var kvType = "float16"
+
+  @Option(help: "Tokens in a page of keys and values, a power of two.")
+  var pageSize = 16
+
+  @Option(help: "Longest prompt plus output, in tokens. Default: the model's own.")
+  var contextLength: Int?
+
+  @Option(help: "Tokens computed in one step, of decoding and of prompts together.")
+  var maxBatchTokens = 256
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads is \(threads); it must be 1 to 1024")
+    }
+    if pageSize < 1 || pageSize > 4096 || pageSize & (pageSize - 1) != 0 {
+      throw ValidationError("--page-size is \(pageSize); it must be a power of two up to 4096")
+    }
+    if let contextLength, contextLength < 2 {
+      throw ValidationError("--context-length is \(contextLength); it must be at least 2")
+    }
+    if !(1...65536).contains(maxBatchTokens) {
+      throw ValidationError("--max-batch-tokens is \(maxBatchTokens); it must be 1 to 65536")
+    }
+    _ = try engineOptions()
+  }
+
+  func engineOptions() throws -> ModelEngineOptions {
+    var options = ModelEngineOptions(threads: threads ?? Machine.processorCount)
+    guard let type = DType(rawValue: kvType), [.float32, .float16, .bfloat16].contains(type) else {
+      throw ValidationError("--kv-type is \(kvType); it must be float32, float16 or bfloat16")
+    }
+    options.kvType = type
+    if let kvMemory {
+      guard let bytes = ByteSize.parse(kvMemory) else {
+        throw ValidationError("--kv-memory is \(kvMemory); write a size such as 512M or 2G")
+      }
+      options.kvMemory = bytes
+    }
+    options.pageSize = pageSize
+    options.contextLength = contextLength
+    options.maxBatchTokens = maxBatchTokens
+    return options
+  }
+
+  /// The library with the policy that `--kernels` asks for.
+  func library(log: Logger) throws -> KernelLibrary {
+    let policy: KernelPolicy
+    if kernels.hasSuffix(".yaml") || kernels.hasSuffix(".yml") {
+      guard let data = FileManager.default.contents(atPath: kernels), let text = String(data: data, encoding: .utf8)
+      else { throw ValidationError("--kernels: cannot read \(kernels) as text") }
+      policy = try KernelPolicy(yaml: text, file: kernels)
+    } else {
+      policy = try KernelPolicy(list: kernels)
+    }
+    let library = KernelLibrary(solutions: KernelCatalog.solutions, policy: policy) { decision in
+      log.debug(
+        "kernel", metadata: ["definition": "\(decision.definition)", "solution": "\(decision.chosen?.solution ?? "")"])
+    }
+    try library.validatePolicy()
+    return library
+  }
+
+  /// The file or folder that `--model` means.
+  /// - Throws: when it names neither a known model nor something that exists.
+  func path() throws -> String {
+    guard let known = KnownModel.named(model) else {
+      if access(model, R_OK) == 0 { return model }
+      throw ValidationError(
+        "--model: \(model) is not a file or folder that can be read, nor a known name "
+          + "(\(KnownModel.names))")
+    }
+    let path = known.path(in: SwiftletHome.path)
+    guard access(path, R_OK) == 0 else {
+      throw ValidationError("\(known.name) is not here yet; fetch it with: swiftlet pull \(known.name)")
+    }
+    return path
+  }
+
+  /// The name under which the model is served.
+  func servedName(of files: String) -> String { KnownModel.named(model)?.name ?? files }
+}
+
+/// Sizes as people write them.
+enum ByteSize {
+  /// `4096`, `512K`, `512M`, `2G`, with or without B or iB after the letter; nil for anything else.
+  static func parse(_ text: String) -> Int? {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard let count = Int(digits), count > 0 else { return nil }
+    let factor: Int
+    switch text.dropFirst(digits.count).uppercased() {
+    case "", "B": factor = 1
+    case "K", "KB", "KIB": factor = 1 << 10
+    case "M", "MB", "MIB": factor = 1 << 20
+    case "G", "GB", "GIB": factor = 1 << 30
+    default: return nil
+    }
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
+    return overflow ? nil : bytes
+  }
+}
+
+/// What this machine has.
+enum Machine {
+  /// Processors that this process may run on.
+  static var processorCount: Int {
+    var set = cpu_set_t()
+    guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else {
+      return max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    }
+    return withUnsafeBytes(of: &set) { max(1, $0.reduce(0) { $0 + $1.nonzeroBitCount }) }
+  }
+
+  /// Bytes that can be used without swapping, as the kernel estimates it.
+  static var availableMemory: Int {
+    guard let data = FileManager.default.contents(atPath: "/proc/meminfo"),
+      let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first(where: {
+        $0.hasPrefix("MemAvailable:")
+      }),
+      let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+    else { return 4 << 30 }
+    return kilobytes << 10
+  }
+}

@@ -1,0 +1,14 @@
+import ArgumentParser
+
+@main
+struct Swiftlet: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "swiftlet",
+    abstract: "Serve large language models with kernels that can be swapped.",
+    version: Version.text,
+    subcommands: [Serve.self, Chat.self, Generate.self, Pull.self, KernelsCommand.self, Bench.self])
+}
+
+enum Version {
+  static let text = "0.1.0-dev"
+}

@@ -1,0 +1,1 @@
+../../Scripts/fetch_model.py
