@@ -1,4 +1,3 @@
-import HTTPTypes
 import Hummingbird
 
 /// Asks for one of the configured keys on every path but `/health`.

@@ -1,4 +1,3 @@
-import HTTPTypes
 import Hummingbird
 
 /// Answers errors, unknown routes and wrong methods with OpenAI's error object.

@@ -1,8 +1,6 @@
 import Generation
-import HTTPTypes
 import Hummingbird
 import JSONText
-import NIOCore
 import Scheduling
 import Tokenization
 

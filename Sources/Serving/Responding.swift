@@ -1,6 +1,4 @@
-import HTTPTypes
 import Hummingbird
-import NIOCore
 
 extension OpenAIService {
   /// Answers with one object or with a stream of events; either way the closing of the connection cancels the answer.
