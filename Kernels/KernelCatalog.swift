@@ -4,8 +4,13 @@ import KernelRuntime
 public enum KernelCatalog {
   /// One line per room.
   public static let solutions: [KernelSolution] =
-    RMSNorm.solutions
+    Embedding.solutions
+    + RMSNorm.solutions
     + FusedAddRMSNorm.solutions
     + Gemm.solutions
+    + RotaryEmbedding.solutions
+    + KeyValueStore.solutions
     + PagedAttention.solutions
+    + SiluAndMul.solutions
+    + Sampler.solutions
 }

@@ -16,7 +16,7 @@ enum GemmReference {
       """
   }
 
-  private static func unpack(_ format: WeightFormat) -> String {
+  static func unpack(_ format: WeightFormat) -> String {
     switch format {
     case .f32, .f16, .bf16:
       """

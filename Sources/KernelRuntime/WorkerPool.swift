@@ -27,6 +27,9 @@ public final class WorkerPool: @unchecked Sendable {
   /// About 20 µs of spinning before a helper sleeps.
   private static let spins = 4_000
 
+  /// Processors that this process may run on.
+  public static var usableProcessors: Int { Int(cpu_usable_count()) }
+
   /// - Parameter threads: all threads, the caller included; at least 1.
   public init(threads count: Int) {
     threadCount = max(1, count)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Generation
 import KernelRuntime
 import Logging
@@ -32,8 +33,7 @@ struct LoadedModel: Sendable {
       let template = try files.chatTemplate.map { (source) throws(TemplateError) in try ChatTemplate(source: source) }
       return LoadedModel(
         files: files, tokenizer: tokenizer,
-        prompts: TemplatedPromptEncoder(
-          tokenizer: tokenizer, template: template, bosToken: files.bosToken, eosToken: files.eosToken),
+        prompts: TemplatedPromptEncoder(tokenizer: tokenizer, template: template),
         engine: engine)
     } catch {
       await engine.shutdown()
@@ -46,12 +46,14 @@ struct LoadedModel: Sendable {
     case .gguf(let gguf):
       return try Tokenizer(
         Vocabulary(
-          ggufModel: gguf.model, pre: gguf.pre, tokens: gguf.tokens, tokenTypes: gguf.types.map { $0.map(Int.init) },
-          merges: gguf.merges, bos: gguf.bos.map(Int.init), eos: gguf.eos.map(Int.init), unk: gguf.unk.map(Int.init),
-          pad: gguf.pad.map(Int.init), addsBOS: gguf.addsBOS, addsEOS: gguf.addsEOS,
+          ggufModel: gguf.model, pre: gguf.pre, tokens: gguf.tokens, tokenTypes: gguf.types,
+          merges: gguf.merges, bos: gguf.bos, eos: gguf.eos, unk: gguf.unk,
+          pad: gguf.pad, addsBOS: gguf.addsBOS, addsEOS: gguf.addsEOS,
           addsSpacePrefix: gguf.addsSpacePrefix))
     case .huggingFace(let json, let configuration):
       return try Tokenizer(tokenizerJSON: json, configuration: configuration)
+    case .absent:
+      throw ValidationError("\(files.path): the model has no tokenizer, so it cannot be given text")
     }
   }
 

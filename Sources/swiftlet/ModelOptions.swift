@@ -50,7 +50,7 @@ struct ModelOptions: ParsableArguments {
   }
 
   func engineOptions() throws -> ModelEngineOptions {
-    var options = ModelEngineOptions(threads: threads ?? Machine.processorCount)
+    var options = ModelEngineOptions(threads: threads ?? WorkerPool.usableProcessors)
     guard let type = DType(rawValue: kvType), [.float32, .float16, .bfloat16].contains(type) else {
       throw ValidationError("--kv-type is \(kvType); it must be float32, float16 or bfloat16")
     }
@@ -126,15 +126,6 @@ enum ByteSize {
 
 /// What this machine has.
 enum Machine {
-  /// Processors that this process may run on.
-  static var processorCount: Int {
-    var set = cpu_set_t()
-    guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else {
-      return max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-    }
-    return withUnsafeBytes(of: &set) { max(1, $0.reduce(0) { $0 + $1.nonzeroBitCount }) }
-  }
-
   /// Bytes that can be used without swapping, as the kernel estimates it.
   static var availableMemory: Int {
     guard let data = FileManager.default.contents(atPath: "/proc/meminfo"),

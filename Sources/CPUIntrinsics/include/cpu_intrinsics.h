@@ -3,6 +3,9 @@
 #pragma once
 #include <stdint.h>
 
+// Processors that this process may run on, at least 1.
+int cpu_usable_count(void);
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 

@@ -1,0 +1,78 @@
+import KernelRuntime
+import KernelsAVX2
+import KernelsAVX512
+import KernelsBaseline
+import Tensors
+import Traces
+
+/// The gate of a SwiGLU feed-forward (Shazeer 2020): silu(gate) * up. Definition `silu_and_mul_h<width>`; the input holds
+/// gate and up side by side, as FlashInfer's operation takes them.
+public struct SiluAndMul: Sendable {
+  public let kernel: BoundKernel
+
+  /// - Throws: `KernelError` when no solution of the library's policy computes it.
+  public init(_ library: KernelLibrary, intermediateSize: Int, device: Device = .cpu) throws(KernelError) {
+    kernel = try library.bind(Self.definition(intermediateSize: intermediateSize), on: device)
+  }
+
+  /// - input: [tokens, 2 * intermediate] float32, gate then up; output: [tokens, intermediate].
+  public func callAsFunction(_ input: Tensor, output: Tensor, on stream: any ExecutionStream) throws(KernelError) {
+    try kernel.apply([.tensor(input), .tensor(output)], on: stream)
+  }
+
+  public static func definition(intermediateSize: Int) -> Definition {
+    .literal { () throws(SchemaError) in
+      try Definition(
+        name: "silu_and_mul_h\(intermediateSize)", opType: "silu_and_mul",
+        axes: [
+          "num_tokens": .var, "intermediate_size": .const(intermediateSize),
+          "double_size": .const(2 * intermediateSize),
+        ],
+        inputs: ["input": .tensor("num_tokens", "double_size", dtype: .float32)],
+        outputs: ["output": .tensor("num_tokens", "intermediate_size", dtype: .float32)],
+        reference: """
+          import torch
+
+          @torch.no_grad()
+          def run(input):
+              gate, up = input.to(torch.float32).chunk(2, dim=-1)
+              return torch.nn.functional.silu(gate) * up
+          """,
+        description: "silu of the first half of each row times the second half.")
+    }
+  }
+
+  private typealias Function = @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Range<Int>, Int) -> Void
+
+  private static func function(_ set: InstructionSet) -> Function {
+    switch set {
+    case .avx512: { KernelsAVX512.siluAndMul($0, $1, rows: $2, width: $3) }
+    case .avx2: { KernelsAVX2.siluAndMul($0, $1, rows: $2, width: $3) }
+    case .baseline: { KernelsBaseline.siluAndMul($0, $1, rows: $2, width: $3) }
+    }
+  }
+
+  static let solutions: [KernelSolution] =
+    KernelSolution.fastSwift(operation: "silu_and_mul", room: "silu_and_mul") {
+      set, definition, _ throws(KernelError) in
+      let width = definition.constant("intermediate_size"), function = function(set)
+      return SwiftKernel { arguments, stream throws(KernelError) in
+        let x = arguments[0].tensor.elements(as: Float.self), y = arguments[1].tensor.elements(as: Float.self)
+        let rows = arguments[0].tensor.shape[0]
+        let (chunks, size) = rowChunks(rows, minimum: 4, threads: stream.pool.threadCount)
+        stream.pool.parallel(chunks) { chunk in
+          function(x, y, chunk * size..<min(rows, (chunk + 1) * size), width)
+        }
+      }
+    } + [
+      .cpu(operation: "silu_and_mul", flavor: .swift, source: "Kernels/silu_and_mul/swift") {
+        definition, _ throws(KernelError) in
+        let width = definition.constant("intermediate_size")
+        return SwiftKernel { arguments, _ throws(KernelError) in
+          siluAndMulOracle(
+            arguments[0].tensor.elements(as: Float.self), into: arguments[1].tensor.elements(as: Float.self),
+            rows: arguments[0].tensor.shape[0], width: width)
+        }
+      }
+    ]
+}
