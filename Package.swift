@@ -9,6 +9,7 @@ let leafRooms = ["ceilings", "include"]
 
 // Kernels run at full speed in debug builds too, so that tests on a real model are quick.
 let leaf: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
+let fast: [SwiftSetting] = [.unsafeFlags(["-O"])]
 #if arch(x86_64)
   let avx2: [SwiftSetting] = [
     .unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3"]), .define("ISA_AVX2"),
@@ -40,15 +41,15 @@ let package = Package(
   ],
   targets: [
     // level 0
-    .target(name: "JSONText"),
+    .target(name: "JSONText", swiftSettings: fast),
     .target(name: "Tensors"),
     .target(name: "Templates", dependencies: ["JSONText"]),
-    .target(name: "Tokenization", dependencies: ["JSONText"]),
+    .target(name: "Tokenization", dependencies: ["JSONText"], swiftSettings: fast),
     .target(name: "Paging"),
     .target(name: "CPUIntrinsics"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
-    .target(name: "Checkpoints", dependencies: ["JSONText"]),
+    .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
     .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"]),
     // level 2
     .target(name: "KernelRuntime", dependencies: ["Tensors", "Traces", "CPUIntrinsics"]),
@@ -67,7 +68,7 @@ let package = Package(
       exclude: leafRooms
         + rooms.flatMap { ["\($0)/swift/fast", "\($0)/README.md", "\($0)/workloads.jsonl"] }
         + roomsWithCPP.map { "\($0)/cpp" },
-      swiftSettings: [.unsafeFlags(["-O"])]),
+      swiftSettings: fast),
     // level 4
     .target(
       name: "Models", dependencies: ["Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText"]),
@@ -105,6 +106,22 @@ var roomsWithCPP: [String] { ["embedding", "kv_store", "rmsnorm", "rope", "silu_
 
 var tests: [Target] {
   [
-    .testTarget(name: "JSONTextTests", dependencies: ["JSONText"])
+    .target(name: "TestSupport", dependencies: ["JSONText"], path: "Tests/TestSupport"),
+    .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
+    .testTarget(name: "PagingTests", dependencies: ["Paging"]),
+    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization"]),
+    .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
+    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
+    .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: [
+        "Serving", "Generation", "Scheduling", "Tokenization", "Templates", "JSONText",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdTesting", package: "hummingbird"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
   ]
 }

@@ -48,6 +48,9 @@ public final class ModelFiles: Sendable {
     return weight
   }
 
+  /// Every weight by its role.
+  public var allWeights: [WeightRole: WeightTensor] { weights }
+
   public func optionalWeight(_ role: WeightRole) -> WeightTensor? { weights[role] }
 }
 
