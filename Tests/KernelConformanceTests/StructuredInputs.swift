@@ -1,0 +1,64 @@
+import Glibc
+import Tensors
+
+/// Inputs that random numbers do not make: indices, offsets, probabilities. One entry an operation.
+enum StructuredInputs {
+  static let table: [String: @Sendable (inout Problem, WorkloadCase, inout SeededGenerator) -> Void] = [
+    "embedding": { problem, _, random in
+      problem.setIndices("tokens", below: problem.definition.axes["vocab_size"]?.value ?? 1, &random)
+    },
+    "rope": { problem, _, random in
+      problem.setIndices("positions", below: problem.axes["max_seq_len"] ?? 1, &random)
+    },
+    "kv_store": { problem, workload, random in
+      let slots = (problem.axes["num_pages"] ?? 0) * (problem.definition.axes["page_size"]?.value ?? 1)
+      let distinct = (0..<Int32(slots)).shuffled(using: &random).prefix(workload.rows)
+      problem.tensors["slots"] = Tensor(Array(distinct), [workload.rows])
+    },
+    "sampling": { problem, workload, random in
+      let rows = workload.rows
+      func column(_ choices: [Float]) -> Tensor {
+        Tensor((0..<rows).map { _ in choices[random.below(choices.count)] }, [rows])
+      }
+      problem.tensors["temperature"] = column([0, 0.1, 0.7, 1, 2.5])
+      problem.tensors["top_p"] = column([0.05, 0.5, 0.9, 0.999, 1, 1])
+      problem.tensors["min_p"] = column([0, 0, 0.05, 0.5, 1])
+      let limits: [Int32] = [0, 0, 1, 2, 40, 1_000_000]
+      problem.tensors["top_k"] = Tensor((0..<rows).map { _ in limits[random.below(limits.count)] }, [rows])
+      problem.tensors["uniform"] = Tensor((0..<rows).map { _ in random.unit() }, [rows])
+    },
+    "gqa_paged": { problem, workload, random in problem.setPages(workload, &random) },
+  ]
+}
+
+extension Problem {
+  fileprivate mutating func setIndices(_ name: String, below bound: Int, _ random: inout SeededGenerator) {
+    guard let count = tensors[name]?.count else { return }
+    tensors[name] = Tensor((0..<count).map { _ in Int32(random.below(bound)) }, [count])
+  }
+
+  /// Gives each sequence pages of its own in random order; slots that no sequence uses hold NaN.
+  fileprivate mutating func setPages(_ workload: WorkloadCase, _ random: inout SeededGenerator) {
+    guard let keys = tensors["k_cache"], let values = tensors["v_cache"] else { return }
+    let size = keys.shape[1], slotBytes = keys.dtype.byteCount(of: keys.shape[2] * keys.shape[3])
+    var free = (0..<Int32(keys.shape[0])).shuffled(using: &random)
+    var queries: [Int32] = [0], table: [Int32] = [0], indices: [Int32] = [], last: [Int32] = []
+    var used = Set<Int>()
+    for sequence in workload.sequences {
+      let count = (sequence.length + size - 1) / size, pages = Array(free.suffix(count))
+      free.removeLast(count)
+      for position in 0..<sequence.length { used.insert(Int(pages[position / size]) * size + position % size) }
+      indices += pages
+      queries.append((queries.last ?? 0) + Int32(sequence.queries))
+      table.append(Int32(indices.count))
+      last.append(Int32(sequence.length - max(0, count - 1) * size))
+    }
+    for slot in 0..<keys.shape[0] * size where !used.contains(slot) {
+      for cache in [keys, values] { memset(cache.pointer + slot * slotBytes, 0xFF, slotBytes) }
+    }
+    tensors["qo_indptr"] = Tensor(queries, [queries.count])
+    tensors["kv_indptr"] = Tensor(table, [table.count])
+    tensors["kv_indices"] = Tensor(indices, [indices.count])
+    tensors["kv_last_page_len"] = Tensor(last, [last.count])
+  }
+}
