@@ -109,15 +109,15 @@ struct IntegerPanelGemm: Kernel {
     let M = a.shape[0], K = panels.K
     if M == 0 { return }
     let lda = a.strides[0], x = a.elements(as: Float.self)
-    // Scratch: q [M, K] int8, scales [M, K / 32] float32, sums [M, K / 16] int32.
-    let scratch = stream.scratch(byteCount: M * K + M * (K / 32) * 4 + M * (K / 16) * 4)
-    let q = scratch.bindMemory(to: Int8.self, capacity: M * K)
-    let scales = (scratch + M * K).bindMemory(to: Float.self, capacity: M * (K / 32))
-    let sums = (scratch + M * K + M * (K / 32) * 4).bindMemory(to: Int32.self, capacity: M * (K / 16))
+    // Scratch: q [M, K / 32, 2, 32] int8, scales [M, K / 32] float32, sums [M, K / 16] int32.
+    let scratch = stream.scratch(byteCount: M * K * 2 + M * (K / 32) * 4 + M * (K / 16) * 4)
+    let q = scratch.bindMemory(to: Int8.self, capacity: M * K * 2)
+    let scales = (scratch + M * K * 2).bindMemory(to: Float.self, capacity: M * (K / 32))
+    let sums = (scratch + M * K * 2 + M * (K / 32) * 4).bindMemory(to: Int32.self, capacity: M * (K / 16))
     let (chunks, size) = rowChunks(M, minimum: 16, threads: stream.pool.threadCount)
     stream.pool.parallel(chunks) { chunk in
       for m in (chunk * size)..<min(M, (chunk + 1) * size) {
-        quantise(x + m * lda, q + m * K, scales + m * (K / 32), sums + m * (K / 16), K)
+        quantise(x + m * lda, q + m * K * 2, scales + m * (K / 32), sums + m * (K / 16), K)
       }
     }
     let output = c.elements(as: Float.self), ldc = c.strides[0], bias = bias?.elements(as: Float.self)

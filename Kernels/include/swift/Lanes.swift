@@ -99,7 +99,8 @@ typealias Bytes64 = SIMD8<UInt64>
   #endif
 }
 
-/// acc[i] + Σ_k (w[4 i + k] - 128) * x[k]. With AVX-512 the caller starts `acc` at `signedStart(Σ x)` instead.
+/// acc[i] + Σ_k (w[4 i + k] - 128) * x[k], less what `signedOffset(Σ x)` says: AVX-512 leaves the 128 to be taken off at
+/// the end.
 @inline(__always) func dotSigned(_ acc: IntLanes, _ w: Bytes64, _ x: Int32) -> IntLanes {
   #if ISA_AVX512
     return dotSmall(acc, w, x)
@@ -117,8 +118,8 @@ typealias Bytes64 = SIMD8<UInt64>
   #endif
 }
 
-/// Where a `dotSigned` accumulation over activations that sum to `sum` starts.
-@inline(__always) func signedStart(_ sum: Int32) -> IntLanes {
+/// What is to be added to a `dotSigned` accumulation over activations that sum to `sum`.
+@inline(__always) func signedOffset(_ sum: Int32) -> IntLanes {
   #if ISA_AVX512
     return IntLanes(repeating: -128 &* sum)
   #else

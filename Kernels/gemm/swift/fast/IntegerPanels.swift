@@ -1,4 +1,4 @@
-// C[M, N] = A[M, K] · B[N, K]ᵀ with B in 4 or 8 bits and A quantised to int8 (QuantizeActivations.swift).
+// C[M, N] = A[M, K] · B[N, K]ᵀ with B in 4 or 8 bits and A in 16 (QuantizeActivations.swift).
 //
 // B is repacked at load into panels of 16 output features; along K a panel is a row of blocks of 32. One 64-byte
 // vector holds, for each of the 16 features, four consecutive k, so that one instruction (vpdpbusd) adds four products
@@ -8,8 +8,8 @@
 //   byte block     8 vectors (vector s: k = 4s…4s+3)                                                  512 bytes
 //   then scales, one per feature: d, and where the format has one, minimum m:    weight = d * q + m
 //
-// Arithmetic per block, tile of R rows by P panels: 8 R P vector dot products and 3 R P float operations; bytes: P blocks
-// of weights and 32 R activations. Each output is Σ over blocks in ascending order, whatever R and P are, so a row's
+// Arithmetic per block, tile of R rows by P panels: 16 R P vector dot products (8 for each byte of the activations) and
+// about 6 R P other operations; bytes: P blocks of weights and 64 R of activations. Each output is Σ over blocks in ascending order, whatever R and P are, so a row's
 // result does not depend on the rows beside it.
 import CPUIntrinsics
 
@@ -30,7 +30,7 @@ public enum PanelKind: Int, Sendable {
   }
 }
 
-/// The quantised rows of A: q [M, K], scales [M, K / 32], sums [M, K / 16].
+/// The quantised rows of A: q [M, K / 32, 2, 32], scales [M, K / 32], sums [M, K / 16].
 public struct QuantizedRows {
   let q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, sums: UnsafePointer<Int32>
   public init(q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, sums: UnsafePointer<Int32>) {
@@ -46,56 +46,83 @@ public func integerPanelGemm(
   _ kind: PanelKind, _ weights: UnsafeRawPointer, _ a: QuantizedRows, _ C: UnsafeMutablePointer<Float>, _ ldc: Int,
   _ bias: UnsafePointer<Float>?, _ N: Int, _ K: Int, rows: Range<Int>, panels: Range<Int>
 ) {
+  let call = PanelCall(
+    weights: weights, pitch: K / 32 &* kind.blockBytes, a: a, C: C, ldc: ldc, bias: bias, N: N, K: K, rows: rows,
+    panels: panels)
   switch kind {
-  case .nibbleMinimumHalf: sweep(.nibbleMinimumHalf, weights, a, C, ldc, bias, N, K, rows, panels)
-  case .byteSymmetricHalf: sweep(.byteSymmetricHalf, weights, a, C, ldc, bias, N, K, rows, panels)
-  case .nibbleMinimumFloat: sweep(.nibbleMinimumFloat, weights, a, C, ldc, bias, N, K, rows, panels)
-  case .bytePairMinimumFloat: sweep(.bytePairMinimumFloat, weights, a, C, ldc, bias, N, K, rows, panels)
+  case .nibbleMinimumHalf: sweep(call, NibbleMinimumHalf.self)
+  case .byteSymmetricHalf: sweep(call, ByteSymmetricHalf.self)
+  case .nibbleMinimumFloat: sweep(call, NibbleMinimumFloat.self)
+  case .bytePairMinimumFloat: sweep(call, BytePairMinimumFloat.self)
   }
+}
+
+private struct PanelCall {
+  let weights: UnsafeRawPointer, pitch: Int
+  let a: QuantizedRows
+  let C: UnsafeMutablePointer<Float>, ldc: Int
+  let bias: UnsafePointer<Float>?
+  let N: Int, K: Int
+  let rows: Range<Int>, panels: Range<Int>
 }
 
 /// Tiles of 4, 2, 1 rows by 2 panels; a single row takes 4 panels at once to keep enough sums in flight.
 @inline(__always)
-private func sweep(
-  _ kind: PanelKind, _ weights: UnsafeRawPointer, _ a: QuantizedRows, _ C: UnsafeMutablePointer<Float>, _ ldc: Int,
-  _ bias: UnsafePointer<Float>?, _ N: Int, _ K: Int, _ rows: Range<Int>, _ panels: Range<Int>
-) {
-  let pitch = K / 32 &* kind.blockBytes
-  var p = panels.lowerBound
-  if rows.count == 1 {
-    while p &+ 4 <= panels.upperBound {
-      tile4(kind, weights + p &* pitch, pitch, a, rows.lowerBound, C, ldc, bias, p, N, K)
+private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type) {
+  var p = call.panels.lowerBound
+  if call.rows.count == 1 {
+    while p &+ 4 <= call.panels.upperBound {
+      tile(call, layout, Sums<4>(), row: call.rows.lowerBound, panel: p, rows: 1, panels: 4)
       p &+= 4
     }
   }
-  while p < panels.upperBound {
-    var m = rows.lowerBound
-    let w = weights + p &* pitch
-    while m &+ 4 <= rows.upperBound {
-      tile(kind, Tile<4, 2, 8>(), w, pitch, a, m, C, ldc, bias, p, N, K)
+  while p < call.panels.upperBound {
+    var m = call.rows.lowerBound
+    while m &+ 4 <= call.rows.upperBound {
+      tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2)
       m &+= 4
     }
-    if m &+ 2 <= rows.upperBound {
-      tile(kind, Tile<2, 2, 4>(), w, pitch, a, m, C, ldc, bias, p, N, K)
+    if m &+ 2 <= call.rows.upperBound {
+      tile(call, layout, Sums<4>(), row: m, panel: p, rows: 2, panels: 2)
       m &+= 2
     }
-    if m < rows.upperBound { tile(kind, Tile<1, 2, 2>(), w, pitch, a, m, C, ldc, bias, p, N, K) }
+    if m < call.rows.upperBound { tile(call, layout, Sums<2>(), row: m, panel: p, rows: 1, panels: 2) }
     p &+= 2
   }
 }
 
-@inline(__always)
-private func tile4(
-  _ kind: PanelKind, _ w: UnsafeRawPointer, _ pitch: Int, _ a: QuantizedRows, _ m: Int,
-  _ C: UnsafeMutablePointer<Float>, _ ldc: Int, _ bias: UnsafePointer<Float>?, _ p: Int, _ N: Int, _ K: Int
-) { tile(kind, Tile<1, 4, 4>(), w, pitch, a, m, C, ldc, bias, p, N, K) }
-
-/// R rows by P panels; T = R P. Sums of one block in `c`, of all blocks so far in `f`.
-private struct Tile<let R: Int, let P: Int, let T: Int> {
-  var c = InlineArray<T, IntLanes>(repeating: IntLanes())
-  var d = InlineArray<T, IntLanes>(repeating: IntLanes())
+/// The sums of a tile of T = rows × panels.
+private struct Sums<let T: Int> {
   var f = InlineArray<T, Lanes>(repeating: Lanes())
   @inline(__always) init() {}
+}
+
+/// One layout of blocks. `block` returns the block's contribution to T sums; constants fold after inlining.
+private protocol PanelLayout {
+  static var blockBytes: Int { get }
+  static func block<let T: Int>(
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    panels: Int)
+}
+
+@inline(__always)
+private func tile<Layout: PanelLayout, let T: Int>(
+  _ call: PanelCall, _ layout: Layout.Type, _ empty: Sums<T>, row m: Int, panel: Int, rows: Int, panels: Int
+) {
+  var t = empty
+  let blocks = call.K / 32
+  var w = call.weights + panel &* call.pitch
+  prefetchOutput(call.C + (m &* call.ldc &+ panel &* 16), call.ldc, rows: rows, panels: panels)
+  for b in 0..<blocks {
+    Layout.block(&t, w, call, call.a.q + (m &* call.K &+ b &* 32) &* 2, m &* blocks &+ b, rows: rows, panels: panels)
+    w += Layout.blockBytes
+  }
+  for r in 0..<rows {
+    for p in 0..<panels {
+      storeFeatures(
+        t.f[unchecked: r &* panels &+ p], call.C + (m &+ r) &* call.ldc, (panel &+ p) &* 16, call.bias, call.N)
+    }
+  }
 }
 
 @inline(__always) private func bytes(_ p: UnsafeRawPointer) -> Bytes64 { p.loadUnaligned(as: Bytes64.self) }
@@ -103,90 +130,143 @@ private struct Tile<let R: Int, let P: Int, let T: Int> {
   UnsafeRawPointer(p).loadUnaligned(as: Int32.self)
 }
 
-@inline(__always)
-private func tile<let R: Int, let P: Int, let T: Int>(
-  _ kind: PanelKind, _ empty: Tile<R, P, T>, _ weights: UnsafeRawPointer, _ pitch: Int, _ a: QuantizedRows, _ m: Int,
-  _ C: UnsafeMutablePointer<Float>, _ ldc: Int, _ bias: UnsafePointer<Float>?, _ firstPanel: Int, _ N: Int, _ K: Int
-) {
-  var t = empty
-  let blocks = K / 32, low = Bytes64(repeating: 0x0F0F_0F0F_0F0F_0F0F)
-  var w = weights
-  prefetchOutput(C + (m &* ldc &+ firstPanel &* 16), ldc, rows: R, panels: P)
-  for b in 0..<blocks {
-    let q = a.q + (m &* K &+ b &* 32)
-    for r in 0..<R {
-      let sums = a.sums + 2 &* ((m &+ r) &* blocks &+ b)
-      let start = kind == .byteSymmetricHalf ? signedStart(sums[0] &+ sums[1]) : IntLanes()
-      for p in 0..<P { t.c[unchecked: r &* P &+ p] = start }
-      if kind == .bytePairMinimumFloat { for p in 0..<P { t.d[unchecked: r &* P &+ p] = IntLanes() } }
-    }
-    switch kind {
-    case .nibbleMinimumHalf, .nibbleMinimumFloat:
-      for s in 0..<4 {
-        for p in 0..<P {
-          let v = bytes(w + (p &* pitch &+ s &* 64))
-          let lo = v & low, hi = (v &>> 4) & low
-          for r in 0..<R {
-            let x = q + (r &* K &+ 4 &* s)
-            t.c[unchecked: r &* P &+ p] = dotSmall(t.c[unchecked: r &* P &+ p], lo, four(x))
-            t.c[unchecked: r &* P &+ p] = dotSmall(t.c[unchecked: r &* P &+ p], hi, four(x + 16))
-          }
-        }
-      }
-    case .byteSymmetricHalf:
-      for s in 0..<8 {
-        for p in 0..<P {
-          let v = bytes(w + (p &* pitch &+ s &* 64))
-          for r in 0..<R {
-            t.c[unchecked: r &* P &+ p] = dotSigned(t.c[unchecked: r &* P &+ p], v, four(q + (r &* K &+ 4 &* s)))
-          }
-        }
-      }
-    case .bytePairMinimumFloat:
-      for s in 0..<4 {
-        for p in 0..<P {
-          let v = bytes(w + (p &* pitch &+ s &* 64)), u = bytes(w + (p &* pitch &+ s &* 64 &+ 256))
-          for r in 0..<R {
-            let x = q + (r &* K &+ 4 &* s)
-            t.c[unchecked: r &* P &+ p] = dotSmall(t.c[unchecked: r &* P &+ p], v, four(x))
-            t.d[unchecked: r &* P &+ p] = dotSmall(t.d[unchecked: r &* P &+ p], u, four(x + 16))
-          }
-        }
-      }
-    }
-    // Σ over the block, scaled: f += (Σ q_w q_x) d d_x + m d_x Σ q_x
-    for p in 0..<P {
-      let s = w + (p &* pitch)
-      for r in 0..<R {
-        let i = r &* P &+ p, row = (m &+ r) &* blocks &+ b
-        let scale = a.scales[row], sums = a.sums + 2 &* row
-        switch kind {
-        case .nibbleMinimumHalf:
-          let d = loadFloat16(s + 256), minimum = loadFloat16(s + 288)
-          let x = floats(t.c[unchecked: i]) * d
-          t.f[unchecked: i] = fma(x, Lanes(repeating: scale), t.f[unchecked: i])
-          t.f[unchecked: i] = fma(minimum, Lanes(repeating: scale * Float(sums[0] &+ sums[1])), t.f[unchecked: i])
-        case .byteSymmetricHalf:
-          let x = floats(t.c[unchecked: i]) * loadFloat16(s + 512)
-          t.f[unchecked: i] = fma(x, Lanes(repeating: scale), t.f[unchecked: i])
-        case .nibbleMinimumFloat:
-          let f = (s + 256).assumingMemoryBound(to: Float.self)
-          t.f[unchecked: i] = fma(floats(t.c[unchecked: i]) * load(f), Lanes(repeating: scale), t.f[unchecked: i])
-          t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: scale * Float(sums[0] &+ sums[1])), t.f[unchecked: i])
-        case .bytePairMinimumFloat:
-          let f = (s + 512).assumingMemoryBound(to: Float.self)
-          t.f[unchecked: i] = fma(floats(t.c[unchecked: i]) * load(f), Lanes(repeating: scale), t.f[unchecked: i])
-          t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: scale * Float(sums[0])), t.f[unchecked: i])
-          t.f[unchecked: i] = fma(floats(t.d[unchecked: i]) * load(f + 32), Lanes(repeating: scale), t.f[unchecked: i])
-          t.f[unchecked: i] = fma(load(f + 48), Lanes(repeating: scale * Float(sums[1])), t.f[unchecked: i])
-        }
-      }
-    }
-    w += kind.blockBytes
+/// The sums of one block for T outputs: of the activations' high and low bytes.
+private struct Dots<let T: Int> {
+  var h = InlineArray<T, IntLanes>(repeating: IntLanes())
+  var l = InlineArray<T, IntLanes>(repeating: IntLanes())
+  @inline(__always) init() {}
+  /// 255 h + l + offset as floats. At most 255 * 32512 * 32 < 2^28.
+  @inline(__always) func joined(_ i: Int, offset: IntLanes = IntLanes()) -> Lanes {
+    floats((h[unchecked: i] &<< 8) &- h[unchecked: i] &+ l[unchecked: i] &+ offset)
   }
-  for r in 0..<R {
-    for p in 0..<P {
-      storeFeatures(t.f[unchecked: r &* P &+ p], C + (m &+ r) &* ldc, (firstPanel &+ p) &* 16, bias, N)
+}
+
+/// Σ over a nibble block for each of T sums.
+@inline(__always)
+private func nibbleDots<let T: Int>(
+  _ t: Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, rows: Int, panels: Int
+) -> Dots<T> {
+  var c = Dots<T>()
+  let mask = Bytes64(repeating: 0x0F0F_0F0F_0F0F_0F0F)
+  for s in 0..<4 {
+    for p in 0..<panels {
+      let v = bytes(w + (p &* call.pitch &+ s &* 64))
+      let first = v & mask, second = (v &>> 4) & mask
+      for r in 0..<rows {
+        let x = q + (r &* call.K &* 2 &+ 4 &* s), i = r &* panels &+ p
+        c.h[unchecked: i] = dotSmall(c.h[unchecked: i], first, four(x))
+        c.l[unchecked: i] = dotSmall(c.l[unchecked: i], first, four(x + 32))
+        c.h[unchecked: i] = dotSmall(c.h[unchecked: i], second, four(x + 16))
+        c.l[unchecked: i] = dotSmall(c.l[unchecked: i], second, four(x + 48))
+      }
+    }
+  }
+  return c
+}
+
+/// 256 + 16 d (f16) + 16 m (f16).
+private enum NibbleMinimumHalf: PanelLayout {
+  @inline(__always) static var blockBytes: Int { 320 }
+
+  @inline(__always) static func block<let T: Int>(
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    panels: Int
+  ) {
+    let c = nibbleDots(t, w, call, q, rows: rows, panels: panels), blocks = call.K / 32
+    for p in 0..<panels {
+      let d = loadFloat16(w + (p &* call.pitch &+ 256)), minimum = loadFloat16(w + (p &* call.pitch &+ 288))
+      for r in 0..<rows {
+        let i = r &* panels &+ p, row = at &+ r &* blocks, scale = call.a.scales[row]
+        let sum = call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1]
+        t.f[unchecked: i] = fma(c.joined(i) * d, Lanes(repeating: scale), t.f[unchecked: i])
+        t.f[unchecked: i] = fma(minimum, Lanes(repeating: scale * Float(sum)), t.f[unchecked: i])
+      }
+    }
+  }
+}
+
+/// 256 + 16 d (f32) + 16 m (f32).
+private enum NibbleMinimumFloat: PanelLayout {
+  @inline(__always) static var blockBytes: Int { 384 }
+
+  @inline(__always) static func block<let T: Int>(
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    panels: Int
+  ) {
+    let c = nibbleDots(t, w, call, q, rows: rows, panels: panels), blocks = call.K / 32
+    for p in 0..<panels {
+      let f = (w + (p &* call.pitch &+ 256)).assumingMemoryBound(to: Float.self)
+      for r in 0..<rows {
+        let i = r &* panels &+ p, row = at &+ r &* blocks, scale = call.a.scales[row]
+        let sum = call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1]
+        t.f[unchecked: i] = fma(c.joined(i) * load(f), Lanes(repeating: scale), t.f[unchecked: i])
+        t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: scale * Float(sum)), t.f[unchecked: i])
+      }
+    }
+  }
+}
+
+/// 512 + 16 d (f16), q kept as q + 128.
+private enum ByteSymmetricHalf: PanelLayout {
+  @inline(__always) static var blockBytes: Int { 544 }
+
+  @inline(__always) static func block<let T: Int>(
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    panels: Int
+  ) {
+    var c = Dots<T>()
+    let blocks = call.K / 32
+    for s in 0..<8 {
+      for p in 0..<panels {
+        let v = bytes(w + (p &* call.pitch &+ s &* 64))
+        for r in 0..<rows {
+          let i = r &* panels &+ p, x = q + (r &* call.K &* 2 &+ 4 &* s)
+          c.h[unchecked: i] = dotSigned(c.h[unchecked: i], v, four(x))
+          c.l[unchecked: i] = dotSigned(c.l[unchecked: i], v, four(x + 32))
+        }
+      }
+    }
+    for p in 0..<panels {
+      let d = loadFloat16(w + (p &* call.pitch &+ 512))
+      for r in 0..<rows {
+        let i = r &* panels &+ p, row = at &+ r &* blocks, scale = Lanes(repeating: call.a.scales[row])
+        let sum = call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1]
+        t.f[unchecked: i] = fma(c.joined(i, offset: signedOffset(sum)) * d, scale, t.f[unchecked: i])
+      }
+    }
+  }
+}
+
+/// 512 + (16 d (f32) + 16 m (f32)) for k < 16, and again for the rest.
+private enum BytePairMinimumFloat: PanelLayout {
+  @inline(__always) static var blockBytes: Int { 768 }
+
+  @inline(__always) static func block<let T: Int>(
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    panels: Int
+  ) {
+    let blocks = call.K / 32
+    for half in 0..<2 {
+      var c = Dots<T>()
+      for s in 0..<4 {
+        for p in 0..<panels {
+          let v = bytes(w + (p &* call.pitch &+ half &* 256 &+ s &* 64))
+          for r in 0..<rows {
+            let i = r &* panels &+ p, x = q + (r &* call.K &* 2 &+ half &* 16 &+ 4 &* s)
+            c.h[unchecked: i] = dotSmall(c.h[unchecked: i], v, four(x))
+            c.l[unchecked: i] = dotSmall(c.l[unchecked: i], v, four(x + 32))
+          }
+        }
+      }
+      for p in 0..<panels {
+        let f = (w + (p &* call.pitch &+ 512 &+ half &* 128)).assumingMemoryBound(to: Float.self)
+        for r in 0..<rows {
+          let i = r &* panels &+ p, row = at &+ r &* blocks, scale = call.a.scales[row]
+          t.f[unchecked: i] = fma(c.joined(i) * load(f), Lanes(repeating: scale), t.f[unchecked: i])
+          let sum = Float(call.a.sums[2 &* row &+ half])
+          t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: scale * sum), t.f[unchecked: i])
+        }
+      }
     }
   }
 }
