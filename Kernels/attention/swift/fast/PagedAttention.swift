@@ -73,14 +73,33 @@ public func pagedAttention(
     gather(shape, keys, pages, head, position, count, rawKeys)
     transpose(rawKeys, padded, blockKeys)
     gather(shape, values, pages, head, position, count, blockValues)
-    for r in 0..<rows {
-      let own = firstPosition &+ r / group  // this row sees positions own - window + 1 ... own
-      let visible = min(count, own &+ 1 &- position)
-      let hidden = max(0, own &+ 1 &- shape.window &- position)
-      if visible <= hidden { continue }
-      accumulate(
-        queries + r &* padded, blockKeys, blockValues, sums + r &* padded, maxima + r, totals + r, padded,
-        hidden..<visible, shape.scale)
+    // Four rows at a time where all see the same part of the block, to share the loads of keys and values.
+    var r = 0
+    while r < rows {
+      let visible = visiblePart(shape, own: firstPosition &+ r / group, position, count)
+      var together = 1
+      while together < 4 && r &+ together < rows
+        && visiblePart(shape, own: firstPosition &+ (r &+ together) / group, position, count) == visible
+      {
+        together &+= 1
+      }
+      if visible.isEmpty {
+        r &+= together
+        continue
+      }
+      let block = BlockStep(
+        keys: blockKeys, values: blockValues, weights: totals + rows, padded: padded, visible: visible,
+        scale: shape.scale)
+      if together == 4 {
+        accumulate(Rows<4>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
+        r &+= 4
+      } else if together >= 2 {
+        accumulate(Rows<2>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
+        r &+= 2
+      } else {
+        accumulate(Rows<1>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
+        r &+= 1
+      }
     }
     position &+= 16
   }
@@ -130,49 +149,85 @@ private func gather(
   for i in (count &* padded)..<(16 &* padded) { block[i] = 0 }
 }
 
-/// One online-softmax step of one row over the positions `visible` of a block.
+/// The positions of a block, 0 ..< 16, that a query at position `own` sees.
 @inline(__always)
-private func accumulate(
-  _ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ values: UnsafePointer<Float>,
-  _ sums: UnsafeMutablePointer<Float>, _ maximumSoFar: UnsafeMutablePointer<Float>,
-  _ total: UnsafeMutablePointer<Float>,
-  _ padded: Int, _ visible: Range<Int>, _ scale: Float
+private func visiblePart(_ shape: PagedAttentionShape, own: Int, _ position: Int, _ count: Int) -> Range<Int> {
+  let end = max(0, min(count, own &+ 1 &- position))
+  return min(end, max(0, own &+ 1 &- shape.window &- position))..<end
+}
+
+/// What the rows of one step share.
+private struct BlockStep {
+  /// [padded][16], [16][padded], and room for [4][16].
+  let keys: UnsafePointer<Float>, values: UnsafePointer<Float>, weights: UnsafeMutablePointer<Float>
+  let padded: Int, visible: Range<Int>, scale: Float
+}
+
+private struct Rows<let R: Int> {
+  var a = InlineArray<R, Lanes>(repeating: Lanes())
+  var b = InlineArray<R, Lanes>(repeating: Lanes())
+  @inline(__always) init() {}
+}
+
+/// One online-softmax step of R rows over the visible positions of a block. Nothing passes between rows.
+@inline(__always)
+private func accumulate<let R: Int>(
+  _ empty: Rows<R>, _ block: BlockStep, _ q: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>,
+  _ maxima: UnsafeMutablePointer<Float>, _ totals: UnsafeMutablePointer<Float>
 ) {
-  var scores = dots(q, keys, padded) * Lanes(repeating: scale)
-  if visible.count < 16 { scores = masked(scores, visible) }
-  let before = maximumSoFar[0], highest = largest(scores), now = highest > before ? highest : before
-  let weights = exp(scores - Lanes(repeating: now))
-  if now != before {
+  let padded = block.padded
+  let scores = dots(empty, q, block.keys, padded)
+  for r in 0..<R {
+    var row = scores[unchecked: r] * Lanes(repeating: block.scale)
+    if block.visible.count < 16 { row = masked(row, block.visible) }
+    let before = maxima[r], highest = largest(row), now = highest > before ? highest : before
+    let weights = exp(row - Lanes(repeating: now))
+    store(weights, block.weights + r &* 16)
+    if now == before {
+      totals[r] += sum(weights)
+      continue
+    }
     let rescale = exp(Lanes(repeating: before - now))
-    total[0] = total[0] * rescale[0] + sum(weights)
-    maximumSoFar[0] = now
+    totals[r] = totals[r] * rescale[0] + sum(weights)
+    maxima[r] = now
     var i = 0
     while i < padded {
-      store(load(sums + i) * rescale, sums + i)
+      store(load(sums + (r &* padded &+ i)) * rescale, sums + (r &* padded &+ i))
       i &+= 16
     }
-  } else {
-    total[0] += sum(weights)
   }
-  // Two vectors of the head at a time: their sums stay in registers over the 16 positions.
-  withUnsafeTemporaryWeights(weights) { p in
-    var i = 0
-    while i &+ 32 <= padded {
-      var a = load(sums + i), b = load(sums + (i &+ 16))
-      for j in visible {
-        let weight = Lanes(repeating: p[j]), v = values + (j &* padded &+ i)
-        a = fma(weight, load(v), a)
-        b = fma(weight, load(v + 16), b)
+  // Two vectors of the head at a time: their sums stay in registers over the positions.
+  var i = 0
+  while i &+ 32 <= padded {
+    var t = empty
+    for r in 0..<R {
+      t.a[unchecked: r] = load(sums + (r &* padded &+ i))
+      t.b[unchecked: r] = load(sums + (r &* padded &+ i &+ 16))
+    }
+    for j in block.visible {
+      let v = block.values + (j &* padded &+ i), first = load(v), second = load(v + 16)
+      for r in 0..<R {
+        let weight = Lanes(repeating: block.weights[r &* 16 &+ j])
+        t.a[unchecked: r] = fma(weight, first, t.a[unchecked: r])
+        t.b[unchecked: r] = fma(weight, second, t.b[unchecked: r])
       }
-      store(a, sums + i)
-      store(b, sums + (i &+ 16))
-      i &+= 32
     }
-    if i < padded {
-      var a = load(sums + i)
-      for j in visible { a = fma(Lanes(repeating: p[j]), load(values + (j &* padded &+ i)), a) }
-      store(a, sums + i)
+    for r in 0..<R {
+      store(t.a[unchecked: r], sums + (r &* padded &+ i))
+      store(t.b[unchecked: r], sums + (r &* padded &+ i &+ 16))
     }
+    i &+= 32
+  }
+  if i < padded {
+    var t = empty
+    for r in 0..<R { t.a[unchecked: r] = load(sums + (r &* padded &+ i)) }
+    for j in block.visible {
+      let v = load(block.values + (j &* padded &+ i))
+      for r in 0..<R {
+        t.a[unchecked: r] = fma(Lanes(repeating: block.weights[r &* 16 &+ j]), v, t.a[unchecked: r])
+      }
+    }
+    for r in 0..<R { store(t.a[unchecked: r], sums + (r &* padded &+ i)) }
   }
 }
 
@@ -185,27 +240,24 @@ private func masked(_ scores: Lanes, _ visible: Range<Int>) -> Lanes {
   return scores
 }
 
-/// The lanes in memory, to be broadcast one by one.
+/// q · key of R rows for 16 keys, in the lanes of the results; keys are [padded][16]. Products are summed along the head
+/// in two interleaved sums, then added.
 @inline(__always)
-private func withUnsafeTemporaryWeights(_ weights: Lanes, _ body: (UnsafePointer<Float>) -> Void) {
-  var copy = weights
-  withUnsafePointer(to: &copy) { body(UnsafeRawPointer($0).assumingMemoryBound(to: Float.self)) }
-}
-
-/// q · key for 16 keys, in the lanes of the result; keys are [padded][16]. Products are summed along the head in four
-/// interleaved sums, to keep four multiply-adds in flight, then in a fixed order.
-@inline(__always)
-private func dots(_ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ padded: Int) -> Lanes {
-  var (a, b, c, d) = (Lanes(), Lanes(), Lanes(), Lanes())
+private func dots<let R: Int>(
+  _ empty: Rows<R>, _ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ padded: Int
+) -> InlineArray<R, Lanes> {
+  var t = empty
   var i = 0
   while i < padded {
-    a = fma(Lanes(repeating: q[i]), load(keys + i &* 16), a)
-    b = fma(Lanes(repeating: q[i &+ 1]), load(keys + (i &* 16 &+ 16)), b)
-    c = fma(Lanes(repeating: q[i &+ 2]), load(keys + (i &* 16 &+ 32)), c)
-    d = fma(Lanes(repeating: q[i &+ 3]), load(keys + (i &* 16 &+ 48)), d)
-    i &+= 4
+    let even = load(keys + i &* 16), odd = load(keys + (i &* 16 &+ 16))
+    for r in 0..<R {
+      t.a[unchecked: r] = fma(Lanes(repeating: q[r &* padded &+ i]), even, t.a[unchecked: r])
+      t.b[unchecked: r] = fma(Lanes(repeating: q[r &* padded &+ i &+ 1]), odd, t.b[unchecked: r])
+    }
+    i &+= 2
   }
-  return (a + b) + (c + d)
+  for r in 0..<R { t.a[unchecked: r] += t.b[unchecked: r] }
+  return t.a
 }
 
 /// [16][padded] to [padded][16].
