@@ -37,10 +37,10 @@ struct GGUFCursor {
     return T(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: T.self))
   }
 
-  /// A 64-bit count of things that take at least `size` bytes each: checked against `limit` and what is left.
-  mutating func count(_ what: String, each size: Int, limit: Int = .max) throws(CheckpointError) -> Int {
+  /// A 64-bit count of things that take at least `size` bytes each: checked against `limit`, if any, and what is left.
+  mutating func count(_ what: String, each size: Int, limit: Int? = nil) throws(CheckpointError) -> Int {
     let raw = try integer(what, as: UInt64.self)
-    guard raw <= UInt64(limit) else {
+    if let limit, raw > UInt64(limit) {
       throw error(.limit, "\(what) is \(grouped(raw)), at most \(grouped(limit)) expected")
     }
     let (needed, overflow) = raw.multipliedReportingOverflow(by: UInt64(size))
@@ -52,13 +52,13 @@ struct GGUFCursor {
   }
 
   /// The bytes of a string: a 64-bit length, then UTF-8.
-  mutating func stringRange(_ what: String, limit: Int = .max) throws(CheckpointError) -> Range<Int> {
+  mutating func stringRange(_ what: String, limit: Int? = nil) throws(CheckpointError) -> Range<Int> {
     let count = try count("the length of " + what, each: 1, limit: limit)
     defer { position += count }
     return position..<position + count
   }
 
-  mutating func string(_ what: String, limit: Int = .max) throws(CheckpointError) -> String {
+  mutating func string(_ what: String, limit: Int? = nil) throws(CheckpointError) -> String {
     let range = try stringRange(what, limit: limit)
     guard let text = String(validating: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self) else {
       throw error(.malformed, "\(what) at byte \(grouped(range.lowerBound)) is not valid UTF-8")

@@ -60,7 +60,8 @@ extension GGUFFile {
       offset: try cursor.integer("its offset"))
   }
 
-  /// Gives each tensor its place in the file, having checked alignment, end and overlap.
+  /// Gives each tensor its place in the file, having checked alignment, end, overlap and that nothing but padding lies
+  /// between two of them.
   static func place(
     _ infos: [TensorInfo], dataStart: Int, alignment: Int, file: MappedFile
   ) throws(CheckpointError) -> [String: WeightTensor] {
@@ -86,6 +87,14 @@ extension GGUFFile {
           .layout,
           "begins at byte \(grouped(start)), inside tensor \(printable(previous.name)), "
             + "which ends at byte \(grouped(previous.end))")
+      }
+      // The start is a multiple of the alignment, so less than that is padding.
+      guard Int(start) - previous.end < alignment else {
+        let before = previous.name.isEmpty ? "the start of the data" : "the end of tensor \(printable(previous.name))"
+        throw error(
+          .layout,
+          "begins at byte \(grouped(start)), \(grouped(Int(start) - previous.end)) bytes after \(before); "
+            + "expected less than \(alignment) bytes of padding")
       }
       previous = (info.name, Int(end))
       tensors[info.name] = WeightTensor(
