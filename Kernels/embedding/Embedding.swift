@@ -1,3 +1,4 @@
+import CKernels
 import Checkpoints
 import KernelRuntime
 import KernelsAVX2
@@ -107,6 +108,26 @@ public struct Embedding: Sendable {
         }
       }
     } + [
+      .cpu(
+        operation: "embedding", flavor: .cpp, source: "Kernels/embedding/cpp",
+        supports: { definition, context in
+          if let reason = supports(definition, context) { return reason }
+          guard let format = Gemm.format(of: definition) else { return nil }
+          return element(format) == nil ? "reads F32, F16 and BF16, not \(format.rawValue)" : nil
+        }
+      ) { definition, context throws(KernelError) in
+        let table = context.constants["weight"]!, hidden = definition.constant("hidden_size")
+        let element = Gemm.format(of: definition).flatMap(Embedding.element) ?? swiftlet_float32
+        return looking(definition) { tokens, output, pool in
+          let count = tokens.shape[0], ids = tokens.elements(as: Int32.self), out = output.elements(as: Float.self)
+          let (chunks, size) = rowChunks(count, minimum: 16, threads: pool.threadCount)
+          pool.parallel(chunks) { chunk in
+            let start = chunk * size
+            swiftlet_embedding(
+              element, table.pointer, ids + start, out + start * hidden, min(size, count - start), hidden)
+          }
+        }
+      },
       .cpu(operation: "embedding", flavor: .swift, source: "Kernels/embedding/swift", supports: supports) {
         definition, context throws(KernelError) in
         let table = context.constants["weight"]!, format = Gemm.format(of: definition) ?? .f32
@@ -114,8 +135,18 @@ public struct Embedding: Sendable {
         return looking(definition) { tokens, output, _ in
           embeddingOracle(table, format, tokens.int32s, into: output.elements(as: Float.self), hidden: hidden)
         }
-      }
+      },
     ]
+
+  /// The element type of the C++ reader; nil for blocks.
+  private static func element(_ format: WeightFormat) -> swiftlet_element? {
+    switch format {
+    case .f32: swiftlet_float32
+    case .f16: swiftlet_float16
+    case .bf16: swiftlet_bfloat16
+    default: nil
+    }
+  }
 
   private static func looking(
     _ definition: Definition, _ body: @escaping @Sendable (Tensor, Tensor, WorkerPool) -> Void

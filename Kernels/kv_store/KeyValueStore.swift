@@ -1,3 +1,4 @@
+import CKernels
 import KernelRuntime
 import KernelsAVX2
 import KernelsAVX512
@@ -92,11 +93,32 @@ public struct KeyValueStore: Sendable {
         }
       }
     } + [
+      .cpu(operation: "kv_store", flavor: .cpp, source: "Kernels/kv_store/cpp", supports: supports) {
+        definition, _ throws(KernelError) in
+        let width = definition.constant("num_kv_heads") * definition.constant("head_dim")
+        return storing(definition) { x, cache, slots, pool in
+          let element = element(cache.dtype), source = x.elements(as: Float.self), target = cache.pointer
+          let tokens = x.shape[0], (chunks, size) = rowChunks(tokens, minimum: 32, threads: pool.threadCount)
+          pool.parallel(chunks) { chunk in
+            let start = chunk * size
+            swiftlet_kv_store(
+              element, source + start * width, target, slots + start, min(size, tokens - start), width)
+          }
+        }
+      },
       .cpu(operation: "kv_store", flavor: .swift, source: "Kernels/kv_store/swift", supports: supports) {
         definition, _ throws(KernelError) in
         storing(definition) { x, cache, slots, _ in storeOracle(x, cache, slots) }
-      }
+      },
     ]
+
+  private static func element(_ dtype: DType) -> swiftlet_element {
+    switch dtype {
+    case .float16: swiftlet_float16
+    case .bfloat16: swiftlet_bfloat16
+    default: swiftlet_float32
+    }
+  }
 
   /// Raw value of the leaf modules' `CacheKind`.
   private static func kind(_ dtype: DType) -> Int {

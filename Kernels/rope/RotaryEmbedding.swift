@@ -1,3 +1,4 @@
+import CKernels
 import KernelRuntime
 import KernelsAVX2
 import KernelsAVX512
@@ -139,6 +140,21 @@ public struct RotaryEmbedding: Sendable {
         }
       }
     } + [
+      .cpu(operation: "rope", flavor: .cpp, source: "Kernels/rope/cpp", supports: supports) {
+        definition, _ throws(KernelError) in
+        let isInterleaved = style(of: definition) == .interleaved
+        return rotating(definition) { call, pool in
+          let (chunks, size) = rowChunks(call.tokens, minimum: 8, threads: pool.threadCount)
+          pool.parallel(chunks) { chunk in
+            let start = chunk * size, count = min(size, call.tokens - start)
+            for (x, heads) in [(call.query, call.queryHeads), (call.key, call.keyHeads)] {
+              swiftlet_rope(
+                x + start * heads * call.dimension, call.table, call.positions + start, count, heads, call.dimension,
+                call.rotary, isInterleaved)
+            }
+          }
+        }
+      },
       .cpu(operation: "rope", flavor: .swift, source: "Kernels/rope/swift", supports: supports) {
         definition, _ throws(KernelError) in
         let style = style(of: definition) ?? .neox
@@ -149,7 +165,7 @@ public struct RotaryEmbedding: Sendable {
               rotary: call.rotary, style: style)
           }
         }
-      }
+      },
     ]
 
   /// One call, its positions checked.

@@ -1,3 +1,4 @@
+import CKernels
 import KernelRuntime
 import KernelsAVX2
 import KernelsAVX512
@@ -65,6 +66,19 @@ public struct SiluAndMul: Sendable {
         }
       }
     } + [
+      .cpu(operation: "silu_and_mul", flavor: .cpp, source: "Kernels/silu_and_mul/cpp") {
+        definition, _ throws(KernelError) in
+        let width = definition.constant("intermediate_size")
+        return SwiftKernel { arguments, stream throws(KernelError) in
+          let x = arguments[0].tensor.elements(as: Float.self), y = arguments[1].tensor.elements(as: Float.self)
+          let rows = arguments[0].tensor.shape[0]
+          let (chunks, size) = rowChunks(rows, minimum: 4, threads: stream.pool.threadCount)
+          stream.pool.parallel(chunks) { chunk in
+            let start = chunk * size
+            swiftlet_silu_and_mul(x + start * 2 * width, y + start * width, min(size, rows - start), width)
+          }
+        }
+      },
       .cpu(operation: "silu_and_mul", flavor: .swift, source: "Kernels/silu_and_mul/swift") {
         definition, _ throws(KernelError) in
         let width = definition.constant("intermediate_size")
@@ -73,6 +87,6 @@ public struct SiluAndMul: Sendable {
             arguments[0].tensor.elements(as: Float.self), into: arguments[1].tensor.elements(as: Float.self),
             rows: arguments[0].tensor.shape[0], width: width)
         }
-      }
+      },
     ]
 }
