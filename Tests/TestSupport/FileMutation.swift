@@ -23,8 +23,8 @@ public struct FileMutation {
   public mutating func mutate(_ original: [UInt8]) -> (bytes: [UInt8], what: String) {
     var bytes = original
     switch Int.random(in: 0..<10, using: &random) {
-    case 0...3:
-      let count = Int.random(in: 1...3, using: &random)
+    case 0...1:
+      let count = [1, 1, 3].randomElement(using: &random) ?? 1
       var places: [Int] = []
       for _ in 0..<count {
         let at = place(bytes.count, mostlyFocused: true)
@@ -32,6 +32,10 @@ public struct FileMutation {
         places.append(at)
       }
       return (bytes, "bits flipped at \(places)")
+    case 2...3:
+      let at = textPlace(in: bytes)
+      bytes[at] = UInt8.random(in: 97...122, using: &random)
+      return (bytes, "byte \(at) became a letter")
     case 4:
       let end = place(bytes.count, mostlyFocused: Bool.random(using: &random))
       return (Array(bytes[..<end]), "cut to \(end) bytes")
@@ -75,6 +79,13 @@ public struct FileMutation {
       if !clamped.isEmpty { return Int.random(in: clamped, using: &random) }
     }
     return Int.random(in: 0..<count, using: &random)
+  }
+
+  /// A place that holds a letter or digit, near a random one.
+  private mutating func textPlace(in bytes: [UInt8]) -> Int {
+    let start = place(bytes.count, mostlyFocused: true)
+    return bytes[start..<min(start + 256, bytes.count)].firstIndex { (48...57).contains($0) || (97...122).contains($0) }
+      ?? start
   }
 
   /// A place that looks like a small 64-bit number, near a random one.
