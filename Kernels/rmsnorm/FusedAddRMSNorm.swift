@@ -50,7 +50,7 @@ public struct FusedAddRMSNorm: Sendable {
               return x * inv_rms * weight.to(torch.float32), x
           """,
         description: "Adds the residual, then root mean square normalization over the last axis.",
-        tags: ["in_place:residual_out=residual"])
+        tags: ["in_place:output=hidden_states", "in_place:residual_out=residual"])
     }
   }
 

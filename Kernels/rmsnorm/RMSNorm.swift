@@ -41,7 +41,7 @@ public struct RMSNorm: Sendable {
               inv_rms = torch.rsqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps)
               return x * inv_rms * weight.to(torch.float32)
           """,
-        description: "Root mean square normalization over the last axis.")
+        description: "Root mean square normalization over the last axis.", tags: ["in_place:output=hidden_states"])
     }
   }
 

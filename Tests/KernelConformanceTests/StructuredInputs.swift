@@ -17,7 +17,7 @@ enum StructuredInputs {
       // Ties, the ends of float16's range, subnormals, zeros and infinities at both ends of the keys.
       let special: [Float] = [
         1 + 0x1p-11, 1 + 0x3p-11, 1 + 0x1p-8, 1 + 0x3p-8, 65_504, 65_519.9, 65_520, -65_536, 1e-8, 0x1p-25, 0x3p-25,
-        -0x1p-24, 6.1e-5, 0x1.ffcp-15, 0x1.ffep-15, -0.0, .infinity, -.infinity, 3.4e38, 1e-40,
+        -0x1p-24, 6.1e-5, 0x1.ffcp-15, 0x1.ffep-15, -0.0, .infinity, -.infinity, 3.4e38, 0x1p-140,
       ]
       if let keys = problem.tensors["k"] {
         for i in 0..<min(special.count, keys.count) {

@@ -37,7 +37,7 @@ enum Tolerance {
 }
 
 /// Bounds for each element of a gemm: float formats differ by the order of the sum, block formats also by activations
-/// rounded to int8 in blocks of 32 (scale max|a| / 127, so off by at most max|a| / 254).
+/// rounded to 16 bits in blocks of 32 (scale max|a| / 32512, so off by at most max|a| / 65024).
 struct GemmBounds {
   /// [M, N]
   var allowed: [Float] = []
@@ -62,7 +62,7 @@ struct GemmBounds {
       return result
     }
     let sums = perBlock(weights, N, +), largest = perBlock(a, M, max)
-    let perUnit: Float = (format.isDense ? 0 : 1.01 / 254) + 2e-6
+    let perUnit: Float = (format.isDense ? 0 : 1.01 / 65_024) + 2e-6
     allowed = [Float](repeating: 1e-6, count: M * N)
     for m in 0..<M {
       for n in 0..<N {
