@@ -36,7 +36,15 @@ enum StructuredInputs {
       problem.tensors["min_p"] = column([0, 0, 0.05, 0.5, 1])
       let limits: [Int32] = [0, 0, 1, 2, 40, 1_000_000]
       problem.tensors["top_k"] = Tensor((0..<rows).map { _ in limits[random.below(limits.count)] }, [rows])
-      problem.tensors["uniform"] = Tensor((0..<rows).map { _ in random.unit() }, [rows])
+      problem.tensors["uniform"] = Tensor((0..<rows).map { $0 % 4 == 3 ? 0.999 : random.unit() }, [rows])
+      // Some tokens are masked out; in every fifth row all others are equal.
+      guard let logits = problem.tensors["logits"] else { return }
+      let size = logits.count / max(1, rows)
+      for i in 0..<logits.count {
+        let (row, token) = (i / size, i % size)
+        if row % 5 == 4 { logits.elements(as: Float.self)[i] = -3 }
+        if token % 7 == 1 { logits.elements(as: Float.self)[i] = -.infinity }
+      }
     },
     "gqa_paged": { problem, workload, random in problem.setPages(workload, &random) },
   ]
