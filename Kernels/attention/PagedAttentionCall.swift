@@ -36,6 +36,9 @@ struct PagedAttentionCall {
       throw failure("qo_indptr has \(qo.shape[0]) entries for \(count) sequences, expected \(count + 1)")
     }
     let q = qo.elements(as: Int32.self), k = kv.elements(as: Int32.self), l = last.elements(as: Int32.self)
+    guard q[0] == 0, Int(q[count]) == query.shape[0] else {
+      throw failure("qo_indptr runs from \(q[0]) to \(q[count]), expected 0 to \(query.shape[0]), all the queries")
+    }
     var sequences: [Sequence] = []
     sequences.reserveCapacity(count)
     for i in 0..<count {

@@ -23,8 +23,8 @@ import Traces
       [0, 34].map { Fault(input: "slots", index: $0, values: far + [size("num_pages") * size("page_size")]) }
     case "gqa_paged":
       [
-        Fault(input: "qo_indptr", index: 0, values: far + [4]),
-        Fault(input: "qo_indptr", index: 5, values: far + [23, size("total_q") + 1]),
+        Fault(input: "qo_indptr", index: 0, values: far + [1, 4]),
+        Fault(input: "qo_indptr", index: 5, values: far + [23, size("total_q") - 1, size("total_q") + 1]),
         Fault(input: "kv_indptr", index: 0, values: far), Fault(input: "kv_indptr", index: 1, values: [-1, 0, .max]),
         Fault(input: "kv_indptr", index: 5, values: far + [size("num_kv_indices") + 1]),
         Fault(input: "kv_indices", index: 0, values: far + [size("num_pages")]),
@@ -78,6 +78,27 @@ import Traces
       let error = #expect(throws: KernelError.self) { _ = try Execution(pair.solution, problem, on: stream) }
       #expect(error?.code == .runFailed)
       #expect(error?.reason.hasPrefix("row 2 ") == true)
+    }
+  }
+
+  @Test(
+    "sampling parameters beyond their range give a token or an error, never a crash",
+    arguments: ConformanceCase.all.filter { $0.definition.opType == "sampling" })
+  func strangeParameters(_ pair: ConformanceCase) throws {
+    let stream = CPUStream(threads: 2), size = try #require(pair.definition.axes["vocab_size"]?.value)
+    let strange: [Float] = [.nan, .infinity, -.infinity, -1, 2, 0x1p-140, 3e38, 0, 1]
+    for name in ["temperature", "top_p", "min_p", "uniform"] {
+      var problem = try Problem(pair.definition, .rows(strange.count), seed: 8)
+      problem.tensors["temperature"] = Tensor([Float](repeating: 0.8, count: strange.count), [strange.count])
+      problem.tensors["top_k"] = Tensor((0..<Int32(strange.count)).map { $0 % 3 == 0 ? .min : $0 - 4 }, [strange.count])
+      problem.tensors[name] = Tensor(strange, [strange.count])
+      do throws(any Error) {
+        let found = try Execution(pair.solution, problem, on: stream)
+        #expect(found.damage == [])
+        #expect(try #require(found.outputs["samples"]).int32s.allSatisfy { 0..<size ~= Int($0) }, "\(name): \(pair)")
+      } catch let error as KernelError {
+        #expect(error.code == .runFailed)
+      }
     }
   }
 }
