@@ -37,4 +37,21 @@ import Traces
       }
     }
   }
+
+  @Test(
+    "the page size changes no bit of attention",
+    arguments: ConformanceCase.all.filter {
+      $0.definition.opType == "gqa_paged" && $0.definition.axes["page_size"]?.value == 16
+    })
+  func pageSize(_ pair: ConformanceCase) throws {
+    let stream = CPUStream(threads: 2)
+    let paged = try Problem(pair.definition, .ragged(of: pair.definition), seed: 21)
+    let single = paged.withPagesOfOne()
+    let expected = try Execution(pair.solution, paged, on: stream)
+    let found = try Execution(pair.solution, single, on: stream)
+    for name in pair.definition.outputs.names {
+      let a = try #require(expected.outputs[name]), b = try #require(found.outputs[name])
+      #expect(sameBits(a, b), "\(name) with pages of one position: \(pair)")
+    }
+  }
 }

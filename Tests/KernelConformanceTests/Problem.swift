@@ -3,7 +3,7 @@ import Traces
 
 /// The inputs of one call of one definition.
 struct Problem {
-  let definition: Definition
+  var definition: Definition
   /// Sizes of the variable axes.
   var axes: OrderedMap<Int>
   /// Inputs by name.

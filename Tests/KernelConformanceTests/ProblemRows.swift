@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 import Traces
 
@@ -43,5 +44,39 @@ extension Problem {
     }
     let shape = output.shape
     return output.reshaped([shape[0] * shape[1], shape[2], shape[3]]).narrow(0, from: Int(slots[row]), count: 1)
+  }
+}
+
+extension Problem {
+  /// Attention over the same memory, seen as pages of one position.
+  func withPagesOfOne() -> Problem {
+    var problem = self
+    guard let size = definition.axes["page_size"]?.value, let queryHeads = definition.axes["num_qo_heads"]?.value,
+      let keyValueHeads = definition.axes["num_kv_heads"]?.value, let dimension = definition.axes["head_dim"]?.value,
+      let cache = tensors["k_cache"], let table = tensors["kv_indptr"]?.int32s,
+      let pages = tensors["kv_indices"]?.int32s, let last = tensors["kv_last_page_len"]?.int32s
+    else { return problem }
+    let window = definition.tags.first { $0.hasPrefix("window:") }.flatMap { Int($0.dropFirst("window:".count)) }
+    problem.definition = PagedAttention.definition(
+      queryHeads: queryHeads, keyValueHeads: keyValueHeads, headDimension: dimension, pageSize: 1,
+      cacheType: cache.dtype, window: window)
+    var offsets: [Int32] = [0], slots: [Int32] = []
+    for sequence in last.indices {
+      let own = pages[Int(table[sequence])..<Int(table[sequence + 1])]
+      for (i, page) in own.enumerated() {
+        let filled = i == own.count - 1 ? last[sequence] : Int32(size)
+        slots += (0..<filled).map { page * Int32(size) + $0 }
+      }
+      offsets.append(Int32(slots.count))
+    }
+    for name in ["k_cache", "v_cache"] {
+      problem.tensors[name] = tensors[name]?.reshaped([cache.shape[0] * size, 1, keyValueHeads, dimension])
+    }
+    problem.tensors["kv_indptr"] = Tensor(offsets, [offsets.count])
+    problem.tensors["kv_indices"] = Tensor(slots, [slots.count])
+    problem.tensors["kv_last_page_len"] = Tensor([Int32](repeating: 1, count: last.count), [last.count])
+    problem.axes["num_pages"] = cache.shape[0] * size
+    problem.axes["num_kv_indices"] = slots.count
+    return problem
   }
 }
