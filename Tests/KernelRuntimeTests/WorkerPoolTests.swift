@@ -59,15 +59,22 @@ import Testing
 }
 
 /// Atomic counters that many threads may raise.
-private final class Counters: Sendable {
-  private let values: Mutex<[Int]>
-  init(_ count: Int) { values = Mutex([Int](repeating: 0, count: count)) }
-  func add(_ i: Int) { values.withLock { $0[i] += 1 } }
-  /// Reads and resets one.
-  func take(_ i: Int) -> Int {
-    values.withLock { values in
-      defer { values[i] = 0 }
-      return values[i]
-    }
+private final class Counters: @unchecked Sendable {
+  // @unchecked: the pointer never changes, what it points to is atomic.
+  private let values: UnsafeMutablePointer<Atomic<Int>>
+  private let count: Int
+
+  init(_ count: Int) {
+    self.count = count
+    values = .allocate(capacity: count)
+    for i in 0..<count { (values + i).initialize(to: Atomic(0)) }
   }
+  deinit {
+    values.deinitialize(count: count)
+    values.deallocate()
+  }
+
+  func add(_ i: Int) { values[i].add(1, ordering: .relaxed) }
+  /// Reads and resets one.
+  func take(_ i: Int) -> Int { values[i].exchange(0, ordering: .relaxed) }
 }
