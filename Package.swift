@@ -107,6 +107,12 @@ var roomsWithCPP: [String] { ["embedding", "kv_store", "rmsnorm", "rope", "silu_
 var tests: [Target] {
   [
     .target(name: "TestSupport", dependencies: ["JSONText"], path: "Tests/TestSupport"),
+    .testTarget(name: "JSONTextTests", dependencies: ["JSONText"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "JSONText", "TestSupport"]),
+    .testTarget(name: "ModelFilesTests", dependencies: ["Models", "Checkpoints", "JSONText", "TestSupport"]),
+    .testTarget(
+      name: "KernelConformanceTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "Checkpoints"]),
+    .testTarget(name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces"]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
     .testTarget(name: "PagingTests", dependencies: ["Paging"]),

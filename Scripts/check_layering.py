@@ -38,14 +38,14 @@ ALLOWED = {
     "KernelsAVX2": "CPUIntrinsics",
     "KernelsAVX512": "CPUIntrinsics",
     "CKernels": "CPUIntrinsics",
-    "Kernels": "KernelRuntime Tensors Traces CPUIntrinsics KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
+    "Kernels": "KernelRuntime Tensors Traces Checkpoints CPUIntrinsics KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 4
-    "Models": "Kernels KernelRuntime Communication Checkpoints Tensors",
+    "Models": "Kernels KernelRuntime Communication Checkpoints Tensors Traces",
     "Benchmarking": "KernelRuntime Kernels Traces Tensors CPUIntrinsics KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 5 and up
-    "Generation": "Models Scheduling Paging Tokenization Tensors",
-    "Serving": "Generation Scheduling Tokenization"
-    " Hummingbird HTTPTypes Logging NIOCore NIOPosix NIOHTTP1 ServiceLifecycle",
+    "Generation": "Models KernelRuntime Scheduling Paging Tokenization Tensors",
+    "Serving": "Generation Scheduling Tokenization Templates"
+    " Hummingbird HummingbirdCore HTTPTypes Logging NIOCore NIOPosix NIOHTTP1 ServiceLifecycle",
     "swiftlet": "* ArgumentParser",
 }
 EVERYWHERE = {"JSONText"}

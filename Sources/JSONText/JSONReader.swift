@@ -83,13 +83,15 @@ public struct JSONReader {
     try expect(0x7B)
     try enter()
     defer { depth &-= 1 }
-    var seen: Set<String> = []
+    var seen: Set<[UInt8]> = []
     if eat(0x7D) { return }
     repeat {
       skipWhitespace()
       let start = position
       let key = try readString()
-      if refusesDuplicateKeys, !seen.insert(key).inserted { throw error("the key \"\(key)\" occurs twice", at: start) }
+      if refusesDuplicateKeys, !seen.insert(Array(key.utf8)).inserted {
+        throw error("the key \"\(key)\" occurs twice", at: start)
+      }
       try expect(0x3A)
       try body(&self, key)
     } while eat(0x2C)
@@ -107,8 +109,8 @@ public struct JSONReader {
   }
 
   private mutating func enter() throws(JSONError) {
+    if depth >= Self.depthLimit { throw error("nested deeper than \(Self.depthLimit) levels") }
     depth &+= 1
-    if depth > Self.depthLimit { throw error("nested deeper than \(Self.depthLimit) levels") }
   }
 
   /// Fails unless only white space is left.

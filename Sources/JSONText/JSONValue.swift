@@ -31,7 +31,16 @@ public struct JSONNumber: Sendable, Hashable {
 public struct JSONObject: Sendable, Hashable {
   public private(set) var members: [(key: String, value: JSONValue)] = []
   /// Where each key is, once there are enough of them that a linear search would be slow.
-  private var index: [String: Int] = [:]
+  private var index: [Key: Int] = [:]
+
+  /// A key as its bytes: Swift's strings are equal when they look alike ("é" in one scalar or in two), JSON's keys are
+  /// equal when they are the same.
+  private struct Key: Hashable {
+    let text: String
+    init(_ text: String) { self.text = text }
+    static func == (a: Key, b: Key) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+    func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
+  }
   private static let linearLimit = 16
 
   public init() {}
@@ -41,7 +50,8 @@ public struct JSONObject: Sendable, Hashable {
   public var keys: [String] { members.map(\.key) }
 
   private func position(of key: String) -> Int? {
-    members.count > Self.linearLimit ? index[key] : members.firstIndex { $0.key == key }
+    members.count > Self.linearLimit
+      ? index[Key(key)] : members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
   }
 
   public subscript(key: String) -> JSONValue? {
@@ -52,14 +62,14 @@ public struct JSONObject: Sendable, Hashable {
       case (nil, let value?):
         members.append((key, value))
         if members.count == Self.linearLimit + 1 {
-          for (i, member) in members.enumerated() { index[member.key] = i }
+          for (i, member) in members.enumerated() { index[Key(member.key)] = i }
         } else if members.count > Self.linearLimit {
-          index[key] = members.count - 1
+          index[Key(key)] = members.count - 1
         }
       case (let at?, nil):
         members.remove(at: at)
         index = [:]
-        if members.count > Self.linearLimit { for (i, member) in members.enumerated() { index[member.key] = i } }
+        if members.count > Self.linearLimit { for (i, member) in members.enumerated() { index[Key(member.key)] = i } }
       case (nil, nil): break
       }
     }
@@ -67,7 +77,7 @@ public struct JSONObject: Sendable, Hashable {
 
   public static func == (a: JSONObject, b: JSONObject) -> Bool {
     a.members.count == b.members.count
-      && zip(a.members, b.members).allSatisfy { $0.key == $1.key && $0.value == $1.value }
+      && zip(a.members, b.members).allSatisfy { $0.key.utf8.elementsEqual($1.key.utf8) && $0.value == $1.value }
   }
   public func hash(into hasher: inout Hasher) { for member in members { hasher.combine(member.key) } }
 }

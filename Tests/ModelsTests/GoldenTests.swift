@@ -59,7 +59,8 @@ struct GoldenTests {
       "golden \(name), default kernels: logits within \(error), logsumexp within \(logprobError), "
         + "\(flips.count) of \(rows.count) tokens differ, at margins \(flips)")
     #expect(flips.allSatisfy { $0 <= 0.3 })
-    #expect(error < 3)
+    // Sixteen-bit activations and a float16 cache cost this much; eight-bit activations would cost 0.8.
+    #expect(error < 0.05)
   }
 
   private func logSumExp(_ logits: [Float]) -> Double {

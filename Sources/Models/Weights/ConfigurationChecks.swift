@@ -3,47 +3,53 @@ enum ConfigurationChecks {
   /// The largest extent accepted for anything; products of two stay far from overflow.
   static let largest = 1 << 24
 
-  /// - names: what this format calls the numbers, for messages.
-  static func check(_ c: DecoderConfiguration, file: String) throws(ModelLoadingError) {
-    func failure(_ key: String, _ reason: String) -> ModelLoadingError {
-      ModelLoadingError(.badConfiguration, file: file, subject: key, reason)
+  /// - Parameter key: what the file calls a number, for messages.
+  static func check(
+    _ c: DecoderConfiguration, file: String, key: (ConfigurationNumber) -> String
+  ) throws(ModelLoadingError) {
+    func failure(_ number: ConfigurationNumber, _ reason: String) -> ModelLoadingError {
+      ModelLoadingError(.badConfiguration, file: file, subject: key(number), reason)
     }
-    func positive(_ key: String, _ value: Int, upTo most: Int = largest) throws(ModelLoadingError) {
-      if value < 1 || value > most { throw failure(key, "is \(value), expected 1 to \(most)") }
+    func positive(_ number: ConfigurationNumber, _ value: Int, upTo most: Int = largest) throws(ModelLoadingError) {
+      if value < 1 || value > most { throw failure(number, "is \(value), expected 1 to \(most)") }
     }
-    try positive("vocabulary size", c.vocabularySize)
-    try positive("hidden size", c.hiddenSize)
-    try positive("intermediate size", c.intermediateSize)
-    try positive("number of layers", c.layerCount, upTo: 4096)
-    try positive("number of query heads", c.queryHeadCount, upTo: 4096)
-    try positive("number of key-value heads", c.keyValueHeadCount, upTo: 4096)
-    try positive("head dimension", c.headDimension, upTo: 1024)
-    try positive("context length", c.contextLength, upTo: 1 << 28)
-    if c.headDimension % 2 != 0 { throw failure("head dimension", "is \(c.headDimension), expected an even number") }
+    try positive(.vocabularySize, c.vocabularySize)
+    try positive(.hiddenSize, c.hiddenSize)
+    try positive(.intermediateSize, c.intermediateSize)
+    try positive(.layerCount, c.layerCount, upTo: 4096)
+    try positive(.queryHeadCount, c.queryHeadCount, upTo: 4096)
+    try positive(.keyValueHeadCount, c.keyValueHeadCount, upTo: 4096)
+    try positive(.headDimension, c.headDimension, upTo: 1024)
+    try positive(.contextLength, c.contextLength, upTo: 1 << 28)
+    if c.headDimension % 2 != 0 { throw failure(.headDimension, "is \(c.headDimension), expected an even number") }
     if c.queryHeadCount % c.keyValueHeadCount != 0 {
       throw failure(
-        "number of query heads", "is \(c.queryHeadCount), no multiple of the \(c.keyValueHeadCount) key-value heads")
+        .queryHeadCount, "is \(c.queryHeadCount), no multiple of the \(c.keyValueHeadCount) key-value heads")
     }
     if !(c.rmsNormEpsilon > 0 && c.rmsNormEpsilon < 1) {
-      throw failure("norm epsilon", "is \(c.rmsNormEpsilon), expected a small positive number")
+      throw failure(.normEpsilon, "is \(c.rmsNormEpsilon), expected a small positive number")
     }
     if !(c.ropeTheta > 0 && c.ropeTheta.isFinite) {
-      throw failure("rope theta", "is \(c.ropeTheta), expected a positive number")
+      throw failure(.ropeTheta, "is \(c.ropeTheta), expected a positive number")
     }
-    if let window = c.slidingWindow { try positive("sliding window", window, upTo: 1 << 28) }
+    if let window = c.slidingWindow { try positive(.slidingWindow, window, upTo: 1 << 28) }
     switch c.ropeScaling {
     case .linear(let factor):
-      if !(factor > 0 && factor.isFinite) { throw failure("rope scaling factor", "is \(factor), expected above 0") }
+      if !(factor > 0 && factor.isFinite) {
+        throw failure(.ropeScaling, "has the factor \(factor), expected a positive number")
+      }
     case .llama3(let factor, let low, let high, let original):
       if !(factor > 0 && factor.isFinite && low > 0 && high > low && high.isFinite && original > 0) {
         throw failure(
-          "rope scaling",
+          .ropeScaling,
           "llama3 with factor \(factor), low \(low), high \(high), original length \(original): expected positive "
             + "numbers with low below high")
       }
     case .perFrequency(let divisors):
       if divisors.count != c.headDimension / 2 || !divisors.allSatisfy({ $0 > 0 && $0.isFinite }) {
-        throw failure("rope_freqs.weight", "expected \(c.headDimension / 2) positive numbers")
+        throw ModelLoadingError(
+          .badWeight, file: file, subject: "tensor rope_freqs.weight",
+          "has \(divisors.count) numbers, expected \(c.headDimension / 2) positive numbers")
       }
     case nil: break
     }
@@ -51,16 +57,22 @@ enum ConfigurationChecks {
 
   /// End tokens, each once; those outside the vocabulary are an error.
   static func stopTokens(
-    _ ids: [Int?], vocabularySize: Int, file: String
+    _ ids: [StopToken], vocabularySize: Int
   ) throws(ModelLoadingError) -> [Int32] {
     var found: [Int32] = []
-    for case let id? in ids {
-      guard id >= 0, id < vocabularySize else {
+    for stop in ids {
+      guard let id = Int32(exactly: stop.id), id >= 0, id < vocabularySize else {
         throw ModelLoadingError(
-          .badConfiguration, file: file, subject: "end token", "is \(id), the vocabulary has \(vocabularySize) tokens")
+          .badConfiguration, file: stop.file, subject: stop.key,
+          "is \(stop.id), the vocabulary has \(vocabularySize) tokens")
       }
-      if !found.contains(Int32(id)) { found.append(Int32(id)) }
+      if !found.contains(id) { found.append(id) }
     }
     return found
   }
+}
+
+/// The id of an end token, and where it was found.
+struct StopToken {
+  let file: String, key: String, id: Int
 }

@@ -10,19 +10,21 @@ enum GGUFModel {
     guard let family = ModelCatalog.family(ggufArchitecture: architecture) else {
       throw ModelLoadingError(
         .unknownArchitecture, file: path, subject: "general.architecture",
-        "is \"\(architecture)\"; supported are \(ModelCatalog.ggufArchitectures)")
+        "is \"\(printable(architecture))\"; supported are \(ModelCatalog.ggufArchitectures)")
     }
     let configuration = try configuration(family, architecture, keys, file.tensors)
-    let stops = [
-      "eos_token_id", "eot_token_id", "eom_token_id",
-    ].map { file.metadata["tokenizer.ggml.\($0)"]?.int }
+    var stops: [StopToken] = []
+    for name in ["eos_token_id", "eot_token_id", "eom_token_id"] {
+      let key = "tokenizer.ggml.\(name)"
+      if let id = try keys.optionalInt(key) { stops.append(StopToken(file: path, key: key, id: id)) }
+    }
     return ModelContents(
-      name: file.metadata["general.name"]?.string ?? String(path.split(separator: "/").last ?? "model"), file: path,
+      name: try keys.optionalString("general.name") ?? String(path.split(separator: "/").last ?? "model"), file: path,
       configuration: configuration, tensors: file.tensors, weightName: { $0.ggufName },
       isIgnorable: { $0 == "rope_freqs.weight" }, tokenizer: try tokenizer(keys),
-      chatTemplate: file.metadata["tokenizer.chat_template"]?.string,
+      chatTemplate: try keys.optionalString("tokenizer.chat_template"),
       stopTokenIDs: try ConfigurationChecks.stopTokens(
-        stops, vocabularySize: configuration.vocabularySize, file: path))
+        stops, vocabularySize: configuration.vocabularySize))
   }
 
   private static func configuration(
@@ -35,10 +37,13 @@ enum GGUFModel {
     }
     let hidden = try keys.int(key("embedding_length"))
     let heads = try keys.int(key("attention.head_count"))
-    guard heads > 0 else {
-      throw ModelLoadingError(.badConfiguration, file: keys.path, subject: key("attention.head_count"), "is \(heads)")
+    let keyLength = try keys.optionalInt(key("attention.key_length"))
+    guard heads > 0, keyLength != nil || hidden.isMultiple(of: heads) else {
+      throw ModelLoadingError(
+        .badConfiguration, file: keys.path, subject: key("attention.head_count"),
+        "is \(heads), expected a divisor of \(key("embedding_length")), which is \(hidden)")
     }
-    let headDimension = try keys.optionalInt(key("attention.key_length")) ?? hidden / heads
+    let headDimension = keyLength ?? hidden / heads
     for (name, why) in [
       ("attention.value_length", "values of another size than keys"), ("rope.dimension_count", "partial rotation"),
     ] {
@@ -59,8 +64,8 @@ enum GGUFModel {
       hasQueryKeyValueBias: family.bias == .always || tensors[WeightRole.queryBias(layer: 0).ggufName] != nil,
       hasQueryKeyNorm: family.hasQueryKeyNorm,
       tiesEmbeddings: tensors[WeightRole.outputHead.ggufName] == nil,
-      slidingWindow: try keys.optionalInt(key("attention.sliding_window")).flatMap { $0 > 0 ? $0 : nil })
-    try ConfigurationChecks.check(configuration, file: keys.path)
+      slidingWindow: try keys.optionalInt(key("attention.sliding_window")).flatMap { $0 == 0 ? nil : $0 })
+    try ConfigurationChecks.check(configuration, file: keys.path) { $0.ggufKey(architecture) }
     return configuration
   }
 
@@ -81,7 +86,7 @@ enum GGUFModel {
     default:
       throw ModelLoadingError(
         .unsupported, file: keys.path, subject: "\(architecture).rope.scaling.type",
-        "is \"\(type ?? "")\"; supported are none and linear")
+        "is \"\(printable(type ?? ""))\"; supported are none and linear")
     }
   }
 

@@ -1,32 +1,36 @@
+import Checkpoints
 import JSONText
 
 /// `config.json` of the supported families.
 enum HuggingFaceConfiguration {
   static func read(_ fields: JSONFields) throws(ModelLoadingError) -> DecoderConfiguration {
-    let architectures = fields.object["architectures"]?.array?.compactMap(\.string) ?? []
+    let architectures = try fields.optionalStrings("architectures") ?? []
     let modelType = try fields.optionalString("model_type")
     guard let family = ModelCatalog.family(architectures: architectures, modelType: modelType) else {
       throw ModelLoadingError(
         .unknownArchitecture, file: fields.file, subject: "architectures",
-        "is \(architectures.isEmpty ? "missing" : architectures.joined(separator: ", ")); supported are "
+        "is \(architectures.isEmpty ? "missing" : architectures.map(printable).joined(separator: ", ")); supported are "
           + ModelCatalog.architectures)
     }
     try refuseUnsupported(fields, family)
     let hidden = try fields.int("hidden_size"), heads = try fields.int("num_attention_heads")
-    guard heads > 0 else { throw fields.failure("num_attention_heads", "is \(heads), expected at least 1") }
+    let headDimension = try fields.optionalInt("head_dim")
+    guard heads > 0, headDimension != nil || hidden.isMultiple(of: heads) else {
+      throw fields.failure("num_attention_heads", "is \(heads), expected a divisor of hidden_size, which is \(hidden)")
+    }
     let layers = try fields.int("num_hidden_layers")
     let (theta, scaling) = try rope(fields)
     let configuration = DecoderConfiguration(
       family: family.name, vocabularySize: try fields.int("vocab_size"), hiddenSize: hidden,
       intermediateSize: try fields.int("intermediate_size"), layerCount: layers, queryHeadCount: heads,
       keyValueHeadCount: try fields.optionalInt("num_key_value_heads") ?? heads,
-      headDimension: try fields.optionalInt("head_dim") ?? hidden / heads,
+      headDimension: headDimension ?? hidden / heads,
       contextLength: try fields.int("max_position_embeddings"),
       rmsNormEpsilon: Float(try fields.double("rms_norm_eps")), ropeTheta: theta, ropeStyle: .neox,
       ropeScaling: scaling, hasQueryKeyValueBias: try bias(fields, family), hasQueryKeyNorm: family.hasQueryKeyNorm,
       tiesEmbeddings: try fields.optionalBool("tie_word_embeddings") ?? family.tiesEmbeddingsByDefault,
       slidingWindow: try window(fields, family, layers: layers))
-    try ConfigurationChecks.check(configuration, file: fields.file)
+    try ConfigurationChecks.check(configuration, file: fields.file) { $0.huggingFaceKey }
     return configuration
   }
 
@@ -35,9 +39,12 @@ enum HuggingFaceConfiguration {
       ModelLoadingError(.unsupported, file: fields.file, subject: key, reason)
     }
     if let activation = try fields.optionalString("hidden_act"), activation != "silu" {
-      throw unsupported("hidden_act", "is \"\(activation)\"; supported is silu")
+      throw unsupported("hidden_act", "is \"\(printable(activation))\"; supported is silu")
     }
     if try fields.optionalBool("mlp_bias") == true { throw unsupported("mlp_bias", "is true; supported is false") }
+    if let part = try fields.optionalDouble("partial_rotary_factor"), part != 1 {
+      throw unsupported("partial_rotary_factor", "is \(part); supported is 1")
+    }
     if let quantization = fields.object["quantization_config"], !quantization.isNull {
       throw unsupported("quantization_config", "quantised safetensors are not supported; use GGUF")
     }
@@ -77,8 +84,9 @@ enum HuggingFaceConfiguration {
 
   /// `rope_theta` and `rope_scaling`, or both inside `rope_parameters`.
   private static func rope(_ fields: JSONFields) throws(ModelLoadingError) -> (Double, RopeScaling?) {
-    let inner = fields.object["rope_parameters"]?.object
-    let scalingObject = inner ?? fields.object["rope_scaling"]?.object
+    let inner = try fields.optionalObject("rope_parameters")
+    let outer = try fields.optionalObject("rope_scaling")
+    let scalingObject = inner ?? outer
     let innerFields = JSONFields(file: fields.file, object: inner ?? JSONObject())
     let innerTheta = try innerFields.optionalDouble("rope_theta"), outerTheta = try fields.optionalDouble("rope_theta")
     let theta = innerTheta ?? outerTheta ?? 10000
@@ -100,7 +108,7 @@ enum HuggingFaceConfiguration {
     default:
       throw ModelLoadingError(
         .unsupported, file: fields.file, subject: "rope_scaling",
-        "is of type \"\(type)\"; supported are linear and llama3")
+        "is of type \"\(printable(type))\"; supported are linear and llama3")
     }
   }
 }

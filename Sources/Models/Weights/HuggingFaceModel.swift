@@ -15,7 +15,8 @@ enum HuggingFaceModel {
     do { checkpoint = try SafetensorsCheckpoint.open(folder) } catch { throw ModelLoadingError(error) }
     let generation = try JSONFile.read(folder + "/generation_config.json")
     let tokenizerConfig = try JSONFile.read(folder + "/tokenizer_config.json")
-    let stops = endTokens(generation?["eos_token_id"]) + endTokens(config["eos_token_id"])
+    let generationFields = generation.map { JSONFields(file: folder + "/generation_config.json", object: $0) }
+    let stops = try endTokens(generationFields) + endTokens(fields)
     let tokenizerJSON = try JSONFile.bytes(folder + "/tokenizer.json")
     return ModelContents(
       name: String(folder.split(separator: "/").last ?? "model"), file: folder, configuration: configuration,
@@ -27,16 +28,15 @@ enum HuggingFaceModel {
         ?? .absent,
       chatTemplate: try template(folder, tokenizerConfig),
       stopTokenIDs: try ConfigurationChecks.stopTokens(
-        stops, vocabularySize: configuration.vocabularySize, file: folder),
-      generationDefaults: try generation.map { (object) throws(ModelLoadingError) in
-        try defaults(JSONFields(file: folder + "/generation_config.json", object: object))
-      } ?? GenerationDefaults())
+        stops, vocabularySize: configuration.vocabularySize),
+      generationDefaults: try generationFields.map { (fields) throws(ModelLoadingError) in try defaults(fields) }
+        ?? GenerationDefaults())
   }
 
-  /// One id or a list of them.
-  private static func endTokens(_ value: JSONValue?) -> [Int?] {
-    if let id = value?.int { return [id] }
-    return value?.array?.map(\.int) ?? []
+  private static func endTokens(_ fields: JSONFields?) throws(ModelLoadingError) -> [StopToken] {
+    guard let fields else { return [] }
+    let key = "eos_token_id"
+    return (try fields.optionalInts(key) ?? []).map { StopToken(file: fields.file, key: key, id: $0) }
   }
 
   /// `chat_template.jinja`, else `chat_template` of the tokenizer's configuration: a string, or named ones of which
@@ -48,9 +48,14 @@ enum HuggingFaceModel {
       }
       return text
     }
-    let found = config?["chat_template"]
-    if let text = found?.string { return text }
-    return found?.array?.first { $0["name"]?.string == "default" }?["template"]?.string
+    guard let found = config?["chat_template"], !found.isNull else { return nil }
+    if let text = found.string { return text }
+    guard let named = found.array else {
+      throw ModelLoadingError(
+        .badConfiguration, file: folder + "/tokenizer_config.json", subject: "chat_template",
+        "is \(found.kind), expected a string or a list of named templates")
+    }
+    return named.first { $0["name"]?.string == "default" }?["template"]?.string
   }
 
   private static func defaults(_ fields: JSONFields) throws(ModelLoadingError) -> GenerationDefaults {

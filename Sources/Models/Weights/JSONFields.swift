@@ -15,14 +15,43 @@ struct JSONFields {
     _ key: String, _ expected: String, _ convert: (JSONValue) -> T?
   ) throws(ModelLoadingError) -> T? {
     guard let found = object[key], !found.isNull else { return nil }
-    guard let value = convert(found) else { throw failure(key, "is \(found.kind), expected \(expected)") }
+    guard let value = convert(found) else { throw failure(key, "is \(Self.summary(found)), expected \(expected)") }
     return value
+  }
+
+  /// A short value itself, else its kind.
+  private static func summary(_ value: JSONValue) -> String {
+    switch value {
+    case .number(let number) where number.text.utf8.count <= 40: number.text
+    case .string(let text): "the string \"\(printable(text))\""
+    default: value.kind
+    }
   }
 
   func optionalInt(_ key: String) throws(ModelLoadingError) -> Int? { try value(key, "an integer") { $0.int } }
   func optionalDouble(_ key: String) throws(ModelLoadingError) -> Double? { try value(key, "a number") { $0.double } }
   func optionalString(_ key: String) throws(ModelLoadingError) -> String? { try value(key, "a string") { $0.string } }
   func optionalBool(_ key: String) throws(ModelLoadingError) -> Bool? { try value(key, "true or false") { $0.bool } }
+
+  func optionalObject(_ key: String) throws(ModelLoadingError) -> JSONObject? {
+    try value(key, "an object") { $0.object }
+  }
+  func optionalStrings(_ key: String) throws(ModelLoadingError) -> [String]? {
+    try value(key, "a list of strings") { value in
+      guard let found = value.array else { return nil }
+      let strings = found.compactMap(\.string)
+      return strings.count == found.count ? strings : nil
+    }
+  }
+  /// One integer or a list of them.
+  func optionalInts(_ key: String) throws(ModelLoadingError) -> [Int]? {
+    try value(key, "an integer or a list of them") { value in
+      if let only = value.int { return [only] }
+      guard let found = value.array else { return nil }
+      let integers = found.compactMap(\.int)
+      return integers.count == found.count ? integers : nil
+    }
+  }
 
   func int(_ key: String) throws(ModelLoadingError) -> Int {
     guard let value = try optionalInt(key) else { throw failure(key, "is missing") }

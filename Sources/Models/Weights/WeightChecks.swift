@@ -26,7 +26,7 @@ enum WeightChecks {
     if let first = unknown.first {
       let more = unknown.count > 1 ? " (and \(unknown.count - 1) more)" : ""
       throw ModelLoadingError(
-        .badWeight, file: contents.file, subject: "tensor \(first)",
+        .badWeight, file: contents.file, subject: "tensor \(printable(first))",
         "is not part of the \(configuration.family) architecture as it is supported here\(more)")
     }
     return weights
