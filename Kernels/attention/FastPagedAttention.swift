@@ -69,21 +69,18 @@ struct FastPagedAttention: Kernel {
     switch set {
     case .avx512:
       KernelsAVX512.pagedAttention(
-        .init(
-          queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-          pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!), q, k, v, pages,
+        queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
+        pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!, q, k, v, pages,
         output, lse, tokens: unit.tokens, firstPosition: unit.firstPosition, head: unit.head, scratch: scratch)
     case .avx2:
       KernelsAVX2.pagedAttention(
-        .init(
-          queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-          pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!), q, k, v, pages,
+        queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
+        pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!, q, k, v, pages,
         output, lse, tokens: unit.tokens, firstPosition: unit.firstPosition, head: unit.head, scratch: scratch)
     case .baseline:
       KernelsBaseline.pagedAttention(
-        .init(
-          queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-          pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!), q, k, v, pages,
+        queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
+        pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!, q, k, v, pages,
         output, lse, tokens: unit.tokens, firstPosition: unit.firstPosition, head: unit.head, scratch: scratch)
     }
   }

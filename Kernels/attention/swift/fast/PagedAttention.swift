@@ -18,39 +18,33 @@ public enum CacheKind: Int, Sendable {
 }
 
 /// What is the same for all units of one call.
-public struct PagedAttentionShape {
-  public var queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int
-  /// How many positions a query sees at most, itself included; Int.max for all.
-  public var window: Int
-  public var scale: Float
-  public var cache: CacheKind
-  public init(
-    queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float, cache: CacheKind
-  ) {
-    (self.queryHeads, self.keyValueHeads, self.headDimension) = (queryHeads, keyValueHeads, headDimension)
-    (self.pageSize, self.window, self.scale, self.cache) = (pageSize, window, scale, cache)
-  }
+private struct PagedAttentionShape {
+  let queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int
+  /// How many positions a query sees at most, itself included.
+  let window: Int
+  let scale: Float
+  let cache: CacheKind
   /// Head dimension rounded up to whole vectors.
   @inline(__always) var padded: Int { (headDimension &+ 15) & ~15 }
-}
-
-/// Bytes of scratch that one unit of `rows` query rows (tokens × query heads per key-value head) needs.
-@inline(never)
-public func pagedAttentionScratch(_ shape: PagedAttentionShape, rows: Int) -> Int {
-  // keys as read, keys transposed, values of a block, then per row: query, weighted sum, maximum, sum
-  (48 &* shape.padded &+ rows &* (2 &* shape.padded &+ 2) &+ 64) &* 4
 }
 
 /// One unit: query tokens `tokens` (indices into q) of a sequence whose last query is at position `length - 1`.
 /// - q, output: [total tokens, queryHeads, headDimension] float32; lse: [total tokens, queryHeads] base 2, or nil.
 /// - keys, values: [pages, pageSize, keyValueHeads, headDimension]; pages: the sequence's block table.
 /// - firstPosition: absolute position of token `tokens.lowerBound`.
+/// - window: how many positions a query sees at most, itself included; not above Int.max / 2.
+/// - scratch: keys as read, keys transposed and values of a block [3, 16, padded], then for each of the tile's rows
+///   (tokens × query heads per key-value head) query and weighted sum [padded], maximum, sum; then 64 floats more.
 @inline(never)
 public func pagedAttention(
-  _ shape: PagedAttentionShape, _ q: UnsafePointer<Float>, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
+  queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float, cache: CacheKind,
+  _ q: UnsafePointer<Float>, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
   _ pages: UnsafePointer<Int32>, _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
   tokens: Range<Int>, firstPosition: Int, head: Int, scratch: UnsafeMutablePointer<Float>
 ) {
+  let shape = PagedAttentionShape(
+    queryHeads: queryHeads, keyValueHeads: keyValueHeads, headDimension: headDimension, pageSize: pageSize,
+    window: window, scale: scale, cache: cache)
   let group = shape.queryHeads / shape.keyValueHeads, D = shape.headDimension, padded = shape.padded
   let rows = tokens.count &* group
   let rawKeys = scratch, blockKeys = scratch + 16 &* padded, blockValues = scratch + 32 &* padded
