@@ -114,7 +114,6 @@ private func tile<Layout: PanelLayout, let T: Int>(
   var w = call.weights + panel &* call.pitch
   prefetchOutput(call.C + (m &* call.ldc &+ panel &* 16), call.ldc, rows: rows, panels: panels)
   for b in 0..<blocks {
-    if rows == 1 { prefetchWeights(w, call.pitch, Layout.blockBytes, left: blocks &- b, panels: panels) }
     Layout.block(&t, w, call, call.a.q + (m &* call.K &+ b &* 32) &* 2, m &* blocks &+ b, rows: rows, panels: panels)
     w += Layout.blockBytes
   }
@@ -268,21 +267,6 @@ private enum BytePairMinimumFloat: PanelLayout {
           t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: scale * sum), t.f[unchecked: i])
         }
       }
-    }
-  }
-}
-
-/// Asks for the block six ahead of each panel; past the end of the panel, for that of the next group of panels. A single
-/// row reads each weight once, from memory, and hardware prefetchers stop at the page boundaries in between.
-@inline(__always)
-private func prefetchWeights(_ w: UnsafeRawPointer, _ pitch: Int, _ blockBytes: Int, left: Int, panels: Int) {
-  let ahead = 6
-  let base = w + (ahead &* blockBytes &+ (left <= ahead ? (panels &- 1) &* pitch : 0))
-  for p in 0..<panels {
-    var line = 0
-    while line < blockBytes {
-      cpu_prefetch_read(base + (p &* pitch &+ line))
-      line &+= 64
     }
   }
 }
