@@ -47,12 +47,13 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["JSONText"], swiftSettings: fast),
     .target(name: "Paging"),
     .target(name: "CPUIntrinsics"),
+    .target(name: "CProcesses"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
     .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"]),
     // level 2
-    .target(name: "KernelRuntime", dependencies: ["Tensors", "Traces", "CPUIntrinsics"]),
+    .target(name: "KernelRuntime", dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses"]),
     // level 3: the same sources, linked from Kernels/<room>/swift/fast, for each instruction set
     .target(name: "KernelsBaseline", dependencies: ["CPUIntrinsics"], swiftSettings: leaf),
     .target(name: "KernelsAVX2", dependencies: ["CPUIntrinsics"], swiftSettings: avx2),
@@ -74,7 +75,10 @@ let package = Package(
       name: "Models", dependencies: ["Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText"]),
     .target(
       name: "Benchmarking",
-      dependencies: ["KernelRuntime", "Kernels", "Tensors", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512"]),
+      dependencies: [
+        "KernelRuntime", "Kernels", "Traces", "Tensors", "JSONText", "CProcesses", "KernelsBaseline", "KernelsAVX2",
+        "KernelsAVX512",
+      ]),
     // level 5
     .target(
       name: "Generation",

@@ -26,12 +26,13 @@ ALLOWED = {
     "Paging": "",
     # level 1
     "CPUIntrinsics": "",
+    "CProcesses": "",
     "CUDADriver": "Tensors",
     "Traces": "Tensors",
     "Checkpoints": "Tensors",
     "Scheduling": "Paging Tokenization",
     # level 2
-    "KernelRuntime": "Tensors Traces CUDADriver CPUIntrinsics",
+    "KernelRuntime": "Tensors Traces CUDADriver CPUIntrinsics CProcesses",
     "Communication": "Tensors CUDADriver",
     # level 3: the leaf targets are compiled for one instruction set each
     "KernelsBaseline": "CPUIntrinsics",
@@ -41,7 +42,7 @@ ALLOWED = {
     "Kernels": "KernelRuntime Tensors Traces Checkpoints CPUIntrinsics KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 4
     "Models": "Kernels KernelRuntime Communication Checkpoints Tensors Traces",
-    "Benchmarking": "KernelRuntime Kernels Traces Tensors CPUIntrinsics KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
+    "Benchmarking": "KernelRuntime Kernels Traces Tensors CPUIntrinsics CProcesses KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 5 and up
     "Generation": "Models KernelRuntime Scheduling Paging Tokenization Tensors",
     "Serving": "Generation Scheduling Tokenization Templates"

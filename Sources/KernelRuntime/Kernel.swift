@@ -34,30 +34,54 @@ public struct BindContext: Sendable {
   public init(device: Device, constants: [String: Tensor] = [:]) { (self.device, self.constants) = (device, constants) }
 }
 
-/// One implementation of an operation that is part of this program: a `Solution` whose source is a room's folder.
+/// One implementation of an operation: part of this program, where its source is a room's folder, or made from a
+/// `Solution` document by a builder.
 public struct KernelSolution: Sendable {
-  /// The operation, as in `Definition.opType`.
+  /// The operation, as in `Definition.opType`; empty for a solution of one definition only.
   public let operation: String
+  /// The only definition that it computes; nil for all of its operation's that `availability` accepts.
+  public let definition: String?
+  /// Unique among the solutions of a definition: `rmsnorm_swift-fast_avx512`.
+  public let name: String
   /// How the policy names it: `swift` (plain, the oracle), `swift-fast`, `cpp` …
   public let flavor: KernelFlavor
-  /// Detail below the flavor, for example the instruction set; empty when there is none.
-  public let variant: String
+  /// Who made it, as in `Solution.author`.
+  public let author: String
   /// Where its source is, from the project's root.
   public let source: String
+  /// Whether a row's result depends on that row alone, bit by bit, whatever else is in the call and however many threads
+  /// compute it; nil when nobody said so (a benchmark finds out).
+  public let isBatchInvariant: Bool?
   public let availability: @Sendable (Definition, BindContext) -> Availability
   public let build: @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
 
+  /// A solution that is part of this program. All of these are batch-invariant: the conformance suite checks them.
+  /// - variant: detail below the flavor, for example the instruction set; empty when there is none.
   public init(
     operation: String, flavor: KernelFlavor, variant: String = "", source: String,
     availability: @escaping @Sendable (Definition, BindContext) -> Availability,
     build: @escaping @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
   ) {
-    (self.operation, self.flavor, self.variant, self.source) = (operation, flavor, variant, source)
+    self.init(
+      operation: operation, definition: nil,
+      name: [operation, flavor.rawValue, variant].filter { !$0.isEmpty }.joined(separator: "_"), flavor: flavor,
+      author: "swiftlet", source: source, isBatchInvariant: true, availability: availability, build: build)
+  }
+
+  public init(
+    operation: String, definition: String?, name: String, flavor: KernelFlavor, author: String, source: String,
+    isBatchInvariant: Bool?, availability: @escaping @Sendable (Definition, BindContext) -> Availability,
+    build: @escaping @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
+  ) {
+    (self.operation, self.definition, self.name, self.flavor) = (operation, definition, name, flavor)
+    (self.author, self.source, self.isBatchInvariant) = (author, source, isBatchInvariant)
     (self.availability, self.build) = (availability, build)
   }
 
-  /// Unique among the solutions of a definition: `rmsnorm_swift-fast_avx512`.
-  public var name: String { [operation, flavor.rawValue, variant].filter { !$0.isEmpty }.joined(separator: "_") }
+  /// Whether it is a candidate for a definition at all.
+  public func computes(_ definition: Definition) -> Bool {
+    self.definition.map { $0 == definition.name } ?? (operation == definition.opType)
+  }
 }
 
 /// The language of a solution as an operator writes it in a policy. Open: builders add their own.

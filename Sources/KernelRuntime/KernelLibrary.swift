@@ -46,7 +46,7 @@ public struct KernelLibrary: Sendable {
 
   private func choose(_ definition: Definition, _ context: BindContext) -> (KernelSolution?, decision: BindDecision) {
     let flavors = policy.flavors(definition: definition.name, operation: definition.opType)
-    let mine = solutions.filter { $0.operation == definition.opType }
+    let mine = solutions.filter { $0.computes(definition) }
     let ordered =
       flavors.flatMap { flavor in mine.filter { $0.flavor == flavor } } + mine.filter { !flavors.contains($0.flavor) }
     var chosen: KernelSolution?
