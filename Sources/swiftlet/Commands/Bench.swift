@@ -65,7 +65,7 @@ struct Bench: AsyncParsableCommand {
       let document = JSONValue.object(
         JSONObject([
           ("benchmark", .string("single stream")), ("model", .string(files.name)), ("commit", .string(commit)),
-          ("machine", .string(MachineDescription.processor)), ("kernels", .string(model.kernels)),
+          ("machine", .string(MachineDescription.processor)), ("kernels", .string(model.kernelOptions.kernels)),
           ("kv_type", .string(model.kvType)), ("max_batch_tokens", .int(model.maxBatchTokens)),
           ("results", .array(results)),
         ]))
@@ -82,7 +82,7 @@ struct Bench: AsyncParsableCommand {
     var options = try model.engineOptions()
     options.threads = threads
     let engine = try await Engine.start(
-      files, tokenizer: { NoText() }, library: try model.library(log: .quiet), options: options,
+      files, tokenizer: { NoText() }, library: try model.kernelOptions.library(log: .quiet), options: options,
       availableMemory: Machine.availableMemory)
     var decode = 0.0
     for run in 0..<runs {
@@ -173,16 +173,6 @@ struct DecodeWork {
 private struct NoText: TokenTextDecoder {
   mutating func append(_ token: TokenID) -> String { "x" }
   mutating func finish() -> String { "" }
-}
-
-enum MachineDescription {
-  /// The processor's name as Linux tells it.
-  static var processor: String {
-    guard let data = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return "unknown" }
-    let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("model name") }
-    let name = line?.split(separator: ":", maxSplits: 1).last.map { $0.drop { $0 == " " } }
-    return name.map(String.init) ?? "unknown"
-  }
 }
 
 extension String {
