@@ -124,6 +124,7 @@ var tests: [Target] {
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
     .testTarget(name: "PagingTests", dependencies: ["Paging"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization"]),
+    .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),
