@@ -130,6 +130,11 @@ class DocumentTests(unittest.TestCase):
             model = Definition if os.path.basename(os.path.dirname(path)) == "definitions" else Solution
             with open(path, encoding="utf-8") as file, self.subTest(path=os.path.relpath(path, ROOT)):
                 self.assertEqual(list(differences(json.load(file), load_json_file(model, path).model_dump())), [])
+        for path in glob.glob(os.path.join(ROOT, "Kernels", "*", "workloads.jsonl")):
+            with open(path, encoding="utf-8") as file, self.subTest(path=os.path.relpath(path, ROOT)):
+                for line, read in zip(file, load_jsonl_file(Trace, path), strict=True):
+                    self.assertTrue(read.is_workload_trace())
+                    self.assertEqual(list(differences(json.loads(line), read.model_dump())), [])
 
     def test_hashes_follow_the_rule(self):
         # 0.1.2 includes the name, later sources and Solution.contentHash do not.
