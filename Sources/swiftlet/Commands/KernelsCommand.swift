@@ -21,7 +21,7 @@ struct KernelsCommand: ParsableCommand {
       let options = try model.engineOptions()
       let definitions = Decoder.definitions(files, pageSize: options.pageSize, cacheType: options.kvType)
       for entry in definitions {
-        let decision = library.explain(entry.definition, entry.context)
+        let decision = try library.explain(entry.definition, entry.context)
         Terminal.print("\(decision.definition)  (\(decision.operation) on \(decision.device))")
         if decision.chosen == nil { Terminal.print("  NO KERNEL: the model cannot be loaded with this policy") }
         for candidate in decision.candidates {
