@@ -49,6 +49,29 @@ import Traces
     }
   }
 
+  @Test func theBestTraceForAKeyIsTheWinnerInItsApplyTable() throws {
+    let tables = try #require(reference["apply_tables"]?.array)
+    var keys = 0
+    for table in tables {
+      let atol = try #require(Self.number(table["max_atol"])), rtol = try #require(Self.number(table["max_rtol"]))
+      for (definition, bucket) in try #require(table["index"]?.object).members {
+        var wins: [String: Int] = [:]
+        for entry in try #require(bucket.array) {
+          var axes: [String: Int] = [:]
+          for (name, value) in try #require(entry["axes"]?.object).members { axes[name] = value.int }
+          let best = set.bestTrace(definition: definition, axes: axes, maxAbsoluteError: atol, maxRelativeError: rtol)
+          let winner = try #require(best?.solution)
+          #expect(winner == entry["solution"]?.string, "\(definition) \(axes) \(atol) \(rtol)")
+          wins[winner, default: 0] += 1
+          keys += 1
+        }
+        let overall = try #require(table["def_best"]?[definition]?.string)
+        #expect(wins[overall] == wins.values.max(), "\(definition): \(overall) wins \(wins)")
+      }
+    }
+    #expect(tables.count == 3 && keys == 18)
+  }
+
   @Test func solutionsAreScoredAlike() throws {
     let scores = try member("scores")
     #expect(scores.count == 13)
