@@ -68,7 +68,8 @@ let package = Package(
       path: "Kernels",
       exclude: leafRooms
         + rooms.flatMap { ["\($0)/swift/fast", "\($0)/README.md", "\($0)/workloads.jsonl"] }
-        + roomsWithCPP.map { "\($0)/cpp" },
+        + roomsWithCPP.map { "\($0)/cpp" }
+        + roomsWithSolutions.flatMap { ["\($0)/definitions", "\($0)/solutions"] },
       swiftSettings: fast),
     // level 4
     .target(
@@ -107,6 +108,8 @@ let package = Package(
 )
 
 var roomsWithCPP: [String] { ["embedding", "kv_store", "rmsnorm", "rope", "silu_and_mul"] }
+// Rooms whose kernels are also Solution documents (Scripts/make_solutions.py).
+var roomsWithSolutions: [String] { ["embedding", "rmsnorm", "rope", "silu_and_mul"] }
 
 var tests: [Target] {
   [
@@ -122,6 +125,7 @@ var tests: [Target] {
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
     .testTarget(name: "PagingTests", dependencies: ["Paging"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization"]),
+    .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),
