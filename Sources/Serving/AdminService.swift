@@ -63,7 +63,10 @@ public struct AdminServer: Service {
   }
 
   private static func fields(of request: Request) async throws -> JSONObject {
-    let body = try await request.body.collect(upTo: maxBodyBytes)
+    let body: ByteBuffer
+    do { body = try await request.body.collect(upTo: maxBodyBytes) } catch is NIOTooManyBytesError {
+      throw APIError(status: .contentTooLarge, message: "the body is larger than \(maxBodyBytes) bytes")
+    }
     if body.readableBytes == 0 { return JSONObject() }
     let value: JSONValue
     do { value = try JSONValue(parsing: Array(body.readableBytesView)) } catch {
