@@ -45,6 +45,12 @@ struct KernelOptions: ParsableArguments {
     return set
   }
 
+  /// The trace set to add to; its folder need not be there yet.
+  func openTraceSet(log: Logger) throws -> TraceSet {
+    if FileManager.default.fileExists(atPath: traceSetPath) { return try loadTraceSet(log: log) }
+    return TraceSet(root: traceSetPath)
+  }
+
   /// Everything that kernels are chosen from and by.
   func library(log: Logger) throws -> KernelLibrary {
     let set = try loadTraceSet(log: log)
