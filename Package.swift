@@ -76,8 +76,8 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "JSONText", "CProcesses", "KernelsBaseline", "KernelsAVX2",
-        "KernelsAVX512",
+        "KernelRuntime", "Kernels", "Traces", "Checkpoints", "Tensors", "JSONText", "CProcesses", "KernelsBaseline",
+        "KernelsAVX2", "KernelsAVX512",
       ]),
     // level 5
     .target(
@@ -118,6 +118,11 @@ var tests: [Target] {
       name: "KernelConformanceTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "Checkpoints"]),
     .testTarget(
       name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText"]),
+    .testTarget(
+      name: "BenchmarkingTests",
+      dependencies: [
+        "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
+      ]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
     .testTarget(name: "PagingTests", dependencies: ["Paging"]),
