@@ -53,6 +53,12 @@ public struct PrefixCache: ~Copyable {
     isEnabled ? tree.longestMatch(of: tokens, limit: tokens.count - 1, salt: salt) : RadixTree.Match()
   }
 
+  /// The nodes on which the prefix lies that `acquire` would find, from the top, and its length; for ordering requests
+  /// by what they share.
+  public func path(of tokens: [Int32], salt: String) -> (nodes: [RadixNodeID], tokenCount: Int) {
+    isEnabled ? tree.path(of: tokens, limit: tokens.count - 1, salt: salt) : ([], 0)
+  }
+
   /// Finds the longest prefix of `tokens` that is in whole pages and shorter than all of them, so that at least one is
   /// left to compute, and holds its pages.
   /// - Parameters:

@@ -68,11 +68,14 @@ public struct RadixTree: ~Copyable {
     return match
   }
 
-  /// The nodes on which the longest prefix of the first `limit` tokens lies, from the top; the last may be matched in
-  /// part. Numbers are good for comparing until the tree is changed.
-  public func matchedNodes(of tokens: [Int32], limit: Int, salt: String) -> [RadixNodeID] {
-    var path: [RadixNodeID] = []
-    walk(tokens, limit, salt) { node, _ in path.append(RadixNodeID(index: Int32(node))) }
+  /// The nodes on which the longest prefix of the first `limit` tokens lies, from the top, and its length; the last node
+  /// may be matched in part. The names are good for comparing until the tree is changed.
+  public func path(of tokens: [Int32], limit: Int, salt: String) -> (nodes: [RadixNodeID], tokenCount: Int) {
+    var path: (nodes: [RadixNodeID], tokenCount: Int) = ([], 0)
+    walk(tokens, limit, salt) { node, pageCount in
+      path.nodes.append(RadixNodeID(index: Int32(node)))
+      path.tokenCount += pageCount << shift
+    }
     return path
   }
 

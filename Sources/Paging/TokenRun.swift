@@ -1,5 +1,5 @@
 /// Comparing runs of token ids.
-enum TokenRun {
+public enum TokenRun {
   /// How many tokens two runs have in common from their beginnings, at most `count`.
   ///
   /// 16 tokens at a time: the differing bits of 64 bytes are folded into one word, which needs no mask and no horizontal
@@ -24,7 +24,7 @@ enum TokenRun {
   }
 
   /// How many tokens of `a` and `b` are equal from the given places on, at most `count`; both must have that many.
-  static func commonPrefix(_ a: [Int32], from start: Int, _ b: [Int32], from other: Int, count: Int) -> Int {
+  public static func commonPrefix(_ a: [Int32], from start: Int, _ b: [Int32], from other: Int, count: Int) -> Int {
     precondition(start >= 0 && other >= 0 && count <= a.count - start && count <= b.count - other)
     guard count > 0 else { return 0 }
     return a.withUnsafeBufferPointer { a in
