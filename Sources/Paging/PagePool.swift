@@ -88,7 +88,7 @@ public struct PagePool: ~Copyable {
   }
 
   /// Adds a holder to each of these held or cached pages.
-  public mutating func retain(_ pages: some Sequence<PageID>) {
+  public mutating func retain(_ pages: [PageID]) {
     for page in pages {
       let index = Int(page)
       precondition(references[index] > 0 || isKept[index], "page \(page) is retained but nobody holds or keeps it")
@@ -101,7 +101,7 @@ public struct PagePool: ~Copyable {
   }
 
   /// Takes a holder from each of these held pages; a page without holders is cached if it is kept, and free otherwise.
-  public mutating func release(_ pages: some Sequence<PageID>) {
+  public mutating func release(_ pages: [PageID]) {
     for page in pages {
       let index = Int(page)
       precondition(references[index] > 0, "page \(page) is released but nobody holds it")
@@ -113,7 +113,7 @@ public struct PagePool: ~Copyable {
   }
 
   /// Notes that these held pages are to be cached when their last holders let go.
-  public mutating func keep(_ pages: some Sequence<PageID>) {
+  public mutating func keep(_ pages: [PageID]) {
     for page in pages {
       precondition(references[Int(page)] > 0 && !isKept[Int(page)], "page \(page) is not held, or is kept already")
       isKept[Int(page)] = true
@@ -121,7 +121,7 @@ public struct PagePool: ~Copyable {
   }
 
   /// Frees these cached pages.
-  public mutating func drop(_ pages: some Sequence<PageID>) {
+  public mutating func drop(_ pages: [PageID]) {
     for page in pages {
       precondition(references[Int(page)] == 0 && isKept[Int(page)], "page \(page) is not cached")
       isKept[Int(page)] = false

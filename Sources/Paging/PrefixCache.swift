@@ -94,13 +94,10 @@ public struct PrefixCache: ~Copyable {
     guard start < end else { return }
     let (node, duplicates) = tree.extend(
       held.node, tokens, from: start, to: end, pages: &table.pages, priority: priority, time: time)
-    for page in table.pages[start / pool.pageSize..<end / pool.pageSize] {
-      if pool.isKept(page) {
-        pool.retain(CollectionOfOne(page))  // the tree's own, in the place of a duplicate
-      } else {
-        pool.keep(CollectionOfOne(page))
-      }
-    }
+    // Where the tree had a page already, the table has got that one, in the place of a duplicate.
+    let entered = table.pages[start / pool.pageSize..<end / pool.pageSize]
+    pool.retain(entered.filter { pool.isKept($0) })
+    pool.keep(entered.filter { !pool.isKept($0) })
     pool.release(duplicates)
     statistics.sharedDuplicates += duplicates.count
     lease = PrefixLease(node: node, tokenCount: end)
