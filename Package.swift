@@ -126,7 +126,11 @@ var tests: [Target] {
     .testTarget(name: "PagingTests", dependencies: ["Paging", "ModelContests"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization", "ModelContests"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
+    .testTarget(
+      name: "GenerationTests",
+      dependencies: [
+        "Generation", "Models", "Kernels", "KernelRuntime", "Scheduling", "Paging", "Tokenization", "TestSupport",
+      ]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ServingTests",
