@@ -3,7 +3,11 @@ import PackageDescription
 
 // One word per operation: a folder under Kernels/ (literal: SwiftPM caches the manifest, so a list read from the file
 // system would miss a new room).
-let rooms = ["attention", "embedding", "gemm", "kv_store", "rmsnorm", "rope", "sampling", "silu_and_mul"]
+let rooms = [
+  "attention", "embedding", "gemm", "kv_store", "mla", "moe", "rmsnorm", "rope", "sampling", "silu_and_mul",
+]
+// Rooms without kernels in swift/fast: so far they hold plain Swift only.
+let plainRooms = ["mla", "moe"]
 // Rooms that hold only measuring code.
 let leafRooms = ["ceilings", "include"]
 
@@ -71,7 +75,8 @@ let package = Package(
       ],
       path: "Kernels",
       exclude: leafRooms
-        + rooms.flatMap { ["\($0)/swift/fast", "\($0)/README.md", "\($0)/workloads.jsonl"] }
+        + rooms.flatMap { ["\($0)/README.md", "\($0)/workloads.jsonl"] }
+        + rooms.filter { !plainRooms.contains($0) }.map { "\($0)/swift/fast" }
         + roomsWithCPP.map { "\($0)/cpp" }
         + roomsWithSolutions.flatMap { ["\($0)/definitions", "\($0)/solutions"] },
       swiftSettings: fast),
@@ -129,6 +134,13 @@ var tests: [Target] {
       name: "BenchmarkingTests",
       dependencies: [
         "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
+      ]),
+    // Makes inputs of up to gigabytes: optimised in debug builds too.
+    .target(name: "ReferenceInputs", dependencies: ["Tensors"], path: "Tests/ReferenceInputs", swiftSettings: fast),
+    .testTarget(
+      name: "ReferencesTests",
+      dependencies: [
+        "ReferenceInputs", "Benchmarking", "Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText", "TestSupport",
       ]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
