@@ -101,7 +101,7 @@ let package = Package(
       name: "swiftlet",
       dependencies: [
         "Serving", "Generation", "Models", "Scheduling", "Tokenization", "Templates", "Kernels", "KernelRuntime",
-        "Benchmarking", "Tensors", "JSONText",
+        "Benchmarking", "Tensors", "Traces", "JSONText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -291,9 +291,13 @@ class Worker:
 
 
 def trace():
-    """The end of the traceback of the exception in flight, without this file's part of it."""
+    """The end of the traceback of the exception in flight, from the solution's first line on."""
+    ours = (main.__code__.co_filename, importlib.__file__)
     kind, error, place = sys.exc_info()
-    while place is not None and place.tb_frame.f_code.co_filename == main.__code__.co_filename:
+    while place is not None:
+        file = place.tb_frame.f_code.co_filename
+        if file not in ours and not file.startswith("<frozen importlib"):
+            break
         place = place.tb_next
     lines = "".join(traceback.format_exception(kind, error, place)).rstrip()
     return lines[-TEXT_LIMIT:]
