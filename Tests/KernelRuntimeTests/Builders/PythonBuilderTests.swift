@@ -167,6 +167,10 @@ struct PythonBuilderTests {
         "def run(x, factor):\n    return [[float(x[i, j]) * factor for j in range(3)] for i in range(len(x))]\n")
     let solution = try PythonBuilder.referenceSolution(of: definition)
     #expect(solution.name == "scale_d3__reference" && solution.author == "__builtin__")
+    #expect(solution.spec.dependencies.isEmpty)
+    let inTorch = try Fixtures.scale(
+      reference: "import math\nimport torch.nn as nn\ndef run(x, factor):\n    return x\n")
+    #expect(try PythonBuilder.referenceSolution(of: inTorch).spec.dependencies == ["torch"])
     #expect(try Fixtures.scaled(try builder.build(solution, for: definition, in: context)) == [2, 4, 6, 8, 10, 12])
   }
 

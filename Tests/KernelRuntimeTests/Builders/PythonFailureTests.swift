@@ -77,6 +77,7 @@ struct PythonFailureTests {
       error?.reason.contains("ValueError: negative") == true && error?.reason.contains("main.py\", line 3") == true)
     #expect(error?.reason.contains("in call") == false)
     #expect(try Fixtures.scaled(kernel)[0] == 9)
+    #expect(try runFailure("raise ValueError('\\udc80 is half a pair')")?.reason.contains("? is half a pair") == true)
     #expect(try runFailure("sys.exit(3)")?.reason.contains("SystemExit: 3") == true)
   }
 

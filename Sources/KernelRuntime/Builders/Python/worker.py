@@ -303,6 +303,11 @@ def trace():
     return lines[-TEXT_LIMIT:]
 
 
+def plain(text):
+    """Text that can be written as UTF-8: half a surrogate pair cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def end_with_parent():
     parent = os.getppid()
 
@@ -328,9 +333,9 @@ def main():
         try:
             reply = {"ok": True, **worker.answer(json.loads(line))}
         except Failure as failure:
-            reply = {"ok": False, "stage": failure.stage, "text": str(failure)}
+            reply = {"ok": False, "stage": failure.stage, "text": plain(str(failure))}
         except Exception:
-            reply = {"ok": False, "stage": "worker", "text": trace()}
+            reply = {"ok": False, "stage": "worker", "text": plain(trace())}
         answers.write(json.dumps(reply).encode() + b"\n")
         answers.flush()
 

@@ -7,7 +7,7 @@ struct CacheOptions: ParsableArguments {
   @Option(help: "Folder of compiled solutions. Default: kernels in swiftlet's folder, ~/.cache/swiftlet.")
   var cache: String?
 
-  var artifacts: ArtifactCache { ArtifactCache(root: cache ?? SwiftletHome.path + "/kernels") }
+  var artifacts: ArtifactCache { ArtifactCache(root: cache ?? KernelBuilding.defaultCache) }
 }
 
 struct CacheCommand: ParsableCommand {

@@ -19,9 +19,6 @@ struct KernelsBuild: ParsableCommand {
   @Argument(help: "Solution documents.")
   var solutions: [String] = []
 
-  @Option(help: "The Python interpreter.")
-  var python = "python3"
-
   @OptionGroup var options: CacheOptions
 
   @Flag(help: "Print JSON.")
@@ -34,19 +31,22 @@ struct KernelsBuild: ParsableCommand {
   }
 
   func run() throws {
-    let builders = KernelBuilders.all(cache: options.artifacts, python: python)
+    let builders = KernelBuilding.builders(cache: options.cache)
     var documents: [JSONValue] = [], hasFailed = false
-    for source in try sources() {
+    let sources = try sources()
+    // Rows are printed one by one, for a compilation takes a while.
+    let width = min(72, sources.map(\.name.count).max() ?? 0)
+    for source in sources {
       switch source {
       case .unreadable(let place, let reason):
         hasFailed = true
         documents.append(Self.document([("file", place), ("status", "failed"), ("reason", reason)]))
-        if !json { Self.print(place, "", "failed", reason) }
+        if !json { Self.print(place, "", "failed", reason, width) }
       case .solution(let solution):
         let report = KernelBuilders.compile(solution, with: builders)
         hasFailed = hasFailed || report.hasFailed
         documents.append(Self.document(report))
-        if !json { Self.print(report) }
+        if !json { Self.print(report, width) }
       }
     }
     if json { Terminal.print(JSONValue.array(documents).pretty) }
@@ -55,7 +55,14 @@ struct KernelsBuild: ParsableCommand {
 
   private enum Source {
     case solution(Solution)
+    /// A file, and what is wrong with it.
     case unreadable(String, String)
+    var name: String {
+      switch self {
+      case .solution(let solution): solution.name
+      case .unreadable(let file, _): file
+      }
+    }
   }
 
   private func sources() throws -> [Source] {
@@ -88,21 +95,21 @@ struct KernelsBuild: ParsableCommand {
     return found
   }
 
-  private static func print(_ report: CompilationReport) {
+  private static func print(_ report: CompilationReport, _ width: Int) {
     let language = report.language.rawValue
     switch report.outcome {
-    case .built: print(report.solution, language, "built", "in \(milliseconds(report)) ms")
-    case .cached: print(report.solution, language, "cached", "")
-    case .unavailable(let reason): print(report.solution, language, "unavailable", reason)
-    case .failed(let reason): print(report.solution, language, "failed", reason)
+    case .built: print(report.solution, language, "built", "in \(milliseconds(report)) ms", width)
+    case .cached: print(report.solution, language, "cached", "", width)
+    case .unavailable(let reason): print(report.solution, language, "unavailable", reason, width)
+    case .failed(let reason): print(report.solution, language, "failed", reason, width)
     }
   }
 
   /// One row; further lines of the detail stand below, indented.
-  private static func print(_ name: String, _ language: String, _ status: String, _ detail: String) {
+  private static func print(_ name: String, _ language: String, _ status: String, _ detail: String, _ width: Int) {
     let lines = detail.split(separator: "\n").map { TextTable.printable(String($0)) }
     let row = [
-      TextTable.padded(name, to: 36), TextTable.padded(language, to: 8), TextTable.padded(status, to: 11),
+      TextTable.padded(name, to: width), TextTable.padded(language, to: 8), TextTable.padded(status, to: 11),
       lines.first ?? "",
     ].joined(separator: "  ")
     Terminal.print(String(row.reversed().drop { $0 == " " }.reversed()))
