@@ -87,6 +87,7 @@ struct CPPBuilderTests {
       ([.tensor(x), .tensor(x), .tensor(x)], "factor is a scalar, found a tensor"),
       ([.scalar(1), .scalar(1), .tensor(x)], "x is a tensor, found a scalar"),
       ([.tensor(Tensor(.int8, [1, 3])), .scalar(1), .tensor(x)], "x is int8, expected float32"),
+      ([.tensor(x), .scalar(1), .tensor(Tensor(.float32, [3]))], "y has shape [3], expected 2 axes"),
     ]
     for (arguments, expected) in calls {
       let error = KernelRuntimeTests.failure { try kernel.run(arguments, on: stream) }
