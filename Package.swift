@@ -48,6 +48,7 @@ let package = Package(
     .target(name: "Paging"),
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
+    .target(name: "CConfinement"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
@@ -76,8 +77,8 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "JSONText", "CProcesses", "KernelsBaseline", "KernelsAVX2",
-        "KernelsAVX512",
+        "KernelRuntime", "Kernels", "Traces", "Tensors", "JSONText", "CProcesses", "CConfinement", "KernelsBaseline",
+        "KernelsAVX2", "KernelsAVX512",
       ]),
     // level 5
     .target(
