@@ -7,8 +7,10 @@ struct ClockCheck: Sendable {
   /// Ticks that a request without work takes.
   let overhead: Double
 
-  /// Of brackets that hold more than this beside the protocol, a reported time below this share is not believed.
-  static let slack = 0.002, share = 0.25
+  /// Seconds that may go by between the readings of two clocks, in this process and in the worker.
+  static let outerSlack = 0.002, innerSlack = 5e-6
+  /// A reported time below this share of what went by is not believed.
+  static let share = 0.25
 
   struct Reading: Sendable {
     /// Counter around request and answer, in the checking process; at the work's beginning and end, as reported.
@@ -30,10 +32,13 @@ struct ClockCheck: Sendable {
     return nil
   }
 
-  /// Whether the reported time is far below what went by outside. Another program may cause that once, not again and again.
+  /// Whether the reported time is far below what went by: outside, or by the kernel's clock in the worker, which nothing
+  /// there can change. Another program may cause that once, not again and again.
   func isSuspicious(_ reading: Reading) -> Bool {
-    let bracket = Double(reading.received &- reading.sent) - overhead
-    let reported = Double(reading.end &- reading.start)
-    return (bracket - reported) / ticksPerSecond > Self.slack && reported < bracket * Self.share
+    let reported = Double(reading.end &- reading.start) / ticksPerSecond
+    let outside = (Double(reading.received &- reading.sent) - overhead) / ticksPerSecond
+    let inside = Double(reading.kernelNanoseconds) / 1e9
+    return outside - reported > Self.outerSlack && reported < outside * Self.share
+      || inside - reported > Self.innerSlack && reported < inside * Self.share
   }
 }

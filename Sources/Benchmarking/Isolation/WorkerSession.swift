@@ -104,7 +104,7 @@ struct WorkerSession {
     for slot in order where !slots.indices.contains(slot) {
       throw KernelError(.signatureMismatch, "there is no slot \(slot), the layout has \(slots.count)")
     }
-    let kernelClock = confinement_kernel_clock(), libraryClock = confinement_library_clock()
+    let libraryClock = confinement_library_clock(), kernelClock = confinement_kernel_clock()
     let count = kernels.count
     var kernel = next
     reply.start = confinement_ticks()
@@ -113,10 +113,10 @@ struct WorkerSession {
       kernel = kernel + 1 == count ? 0 : kernel + 1
     }
     reply.end = confinement_ticks()
+    reply.kernelNanoseconds = Int(confinement_kernel_clock() - kernelClock)
+    reply.libraryNanoseconds = Int(confinement_library_clock() - libraryClock)
     next = kernel
     if let last = order.last { reply.outputHash = hash(slots[last]) }
-    reply.libraryNanoseconds = Int(confinement_library_clock() - libraryClock)
-    reply.kernelNanoseconds = Int(confinement_kernel_clock() - kernelClock)
     reply.clockReplacedBy = Self.replacedClock()
   }
 

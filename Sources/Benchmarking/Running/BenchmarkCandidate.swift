@@ -1,0 +1,40 @@
+import JSONText
+import KernelRuntime
+import Traces
+
+/// A solution to be measured: part of the program, or a document.
+public struct BenchmarkCandidate: Sendable {
+  public let name: String, flavor: String, author: String
+  /// What the worker is told: a name, or the whole document.
+  let document: JSONValue
+  /// Of a document its content hash; of a part of the program its name and the program's version.
+  let identity: String
+  /// Whether more copies of the weights cost little: builds of documents start compilers and interpreters.
+  let bindsQuickly: Bool
+
+  /// A solution that is part of this program.
+  public init(_ solution: KernelSolution, version: String) {
+    (name, flavor, author) = (solution.name, solution.flavor.rawValue, solution.author)
+    (document, identity, bindsQuickly) = (.string(solution.name), "\(solution.name)@\(version)", true)
+  }
+
+  /// A solution that came as data.
+  public init(_ solution: Solution) throws(SchemaError) {
+    (name, flavor, author) = (solution.name, solution.spec.language.rawValue, solution.author)
+    do throws(JSONError) { document = try JSONValue(parsing: solution.json) } catch {
+      throw SchemaError(.valueError, "solution \(solution.name): \(error)")
+    }
+    (identity, bindsQuickly) = (solution.contentHash, false)
+  }
+
+  /// A definition's own Python reference, as a solution.
+  static func reference(of definition: Definition) throws(SchemaError) -> BenchmarkCandidate {
+    try BenchmarkCandidate(
+      Solution(
+        name: definition.name + "__reference", definition: definition.name, author: "__builtin__",
+        spec: BuildSpec(
+          language: .python, targetHardware: ["cpu"], entryPoint: "main.py::run", dependencies: ["torch"],
+          destinationPassingStyle: false),
+        sources: [SourceFile(path: "main.py", content: definition.reference)]))
+  }
+}
