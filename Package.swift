@@ -77,9 +77,9 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "JSONText", "CProcesses", "CConfinement", "KernelsBaseline",
-        "KernelsAVX2", "KernelsAVX512",
-      ]),
+        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "CConfinement",
+        "KernelsBaseline", "KernelsAVX2", "KernelsAVX512",
+      ], swiftSettings: fast),
     // level 5
     .target(
       name: "Generation",
@@ -117,6 +117,11 @@ var tests: [Target] {
     .testTarget(name: "ModelFilesTests", dependencies: ["Models", "Checkpoints", "JSONText", "TestSupport"]),
     .testTarget(
       name: "KernelConformanceTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "Checkpoints"]),
+    .testTarget(
+      name: "BenchmarkingTests",
+      dependencies: [
+        "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
+      ]),
     .testTarget(name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces"]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
