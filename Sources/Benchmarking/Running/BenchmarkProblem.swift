@@ -25,7 +25,8 @@ final class BenchmarkProblem {
   let probe: RowProbe?
   /// Inputs of the first seed, the constants and the scalars of all.
   let first: WorkloadInputs
-  private let generated: Definition
+  /// Without the constants, which may be large: what later inputs are made of.
+  private let generated: (definition: Definition, workload: Workload)
   let firstSeed: UInt64
   private let pattern: ValuePattern?
   private var nextSeed: UInt64
@@ -49,11 +50,8 @@ final class BenchmarkProblem {
     var first = try WorkloadInputs(definition, workload, seed: seed, root: root)
     if let pattern { first.apply(pattern) }
     self.first = first
-    // Later inputs are made without the constants, which may be large.
     let names = constants
-    generated =
-      names.isEmpty
-      ? definition : (try? definition.with(inputs: OrderedMap(definition.inputs.filter { !names.contains($0.name) }.map { ($0.name, $0.value) }))) ?? definition
+    generated = ConstantInputs.removed(from: definition, workload)
     var shapes: [String: [Int]] = [:], scalars: [String: Double] = [:]
     for (name, shape) in zip(definition.inputs.names, try definition.inputShapes(axes: axes)) { shapes[name] = shape }
     for (name, shape) in zip(definition.outputs.names, try definition.outputShapes(axes: axes)) { shapes[name] = shape }
@@ -97,7 +95,7 @@ final class BenchmarkProblem {
   /// Everything but the constants, made from a seed; the scalars stay those of the first seed.
   func make(seed: UInt64) throws(WorkloadError) -> WorkloadInputs {
     if seed == firstSeed { return first }
-    var values = try WorkloadInputs(generated, workload, seed: seed, root: root)
+    var values = try WorkloadInputs(generated.definition, generated.workload, seed: seed, root: root)
     if let pattern { values.apply(pattern) }
     for (name, argument) in first.arguments {
       if case .scalar = argument { values.arguments[name] = argument }

@@ -35,4 +35,14 @@ enum ConstantInputs {
     guard definition.tags.contains(where: { $0.hasPrefix("weight_format:") }) else { return [] }
     return definition.inputs.names.filter { ["B", "bias", "weight"].contains($0) }
   }
+
+  /// The definition and the workload without them: for making the other inputs again and again.
+  static func removed(from definition: Definition, _ workload: Workload) -> (Definition, Workload) {
+    let names = names(of: definition)
+    let inputs = OrderedMap(definition.inputs.filter { !names.contains($0.name) }.map { ($0.name, $0.value) })
+    guard !names.isEmpty, let rest = try? definition.with(inputs: inputs) else { return (definition, workload) }
+    var workload = workload
+    for name in names { workload.inputs[name] = nil }
+    return (rest, workload)
+  }
 }

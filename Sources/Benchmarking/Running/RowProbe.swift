@@ -38,10 +38,8 @@ struct RowProbe {
     case .sequences:
       guard let axis = definition.inputs["kv_last_page_len"]?.shape?.first, axes[axis] ?? 0 > 1 else { return nil }
     }
-    let constants = ConstantInputs.names(of: definition)
-    let generated = try? definition.with(
-      inputs: OrderedMap(definition.inputs.filter { !constants.contains($0.name) }.map { ($0.name, $0.value) }))
-    guard let made = try? WorkloadInputs(generated ?? definition, workload, seed: seed &+ 77, root: root),
+    let (generated, values) = ConstantInputs.removed(from: definition, workload)
+    guard let made = try? WorkloadInputs(generated, values, seed: seed &+ 77, root: root),
       let axes = try? definition.variableAxes(of: workload)
     else { return nil }
     whole = Call(axes: axes, arguments: made.arguments)
