@@ -18,7 +18,7 @@ final class WorkerMemory {
 
   /// The page at the start of `outputs` that holds `confinement_findings`.
   static let reserved = 4096
-  /// What lies between tensors before anything is written: NaN in every floating type.
+  /// What lies around inputs: NaN in every floating type.
   static let filler: UInt8 = 0xFF
 
   /// - readOnly: whether workers may only read it.

@@ -84,7 +84,8 @@ enum WorkerRequest: Sendable {
     switch value["do"]?.string {
     case "build":
       guard let definition = value["definition"], let solution = value["solution"],
-        let constants = value["constants"]?.array, let copies = value["copies"]?.int, let threads = value["threads"]?.int
+        let constants = value["constants"]?.array, let copies = value["copies"]?.int,
+        let threads = value["threads"]?.int
       else { throw missing("definition, solution, constants, copies or threads") }
       var places: [ArgumentLayout.TensorPlace] = []
       for constant in constants { places.append(try Self.decode(constant)) }
@@ -124,7 +125,8 @@ enum WorkerRequest: Sendable {
 
   private static func decode(_ value: JSONValue) throws(WorkerUsageError) -> ArgumentLayout.TensorPlace {
     guard let name = value["name"]?.string, let dtype = value["dtype"]?.string.flatMap(DType.init(rawValue:)),
-      let shape = value["shape"]?.array, let place = value["place"]?.string.flatMap(ArgumentLayout.Place.init(rawValue:)),
+      let shape = value["shape"]?.array,
+      let place = value["place"]?.string.flatMap(ArgumentLayout.Place.init(rawValue:)),
       let offsets = value["offsets"]?.array
     else { throw WorkerUsageError(reason: "an argument has no name, dtype, shape, place or offsets") }
     return .init(
@@ -166,7 +168,8 @@ struct WorkerReply: Sendable {
   /// nil for a line that no worker writes.
   init?(_ line: [UInt8]) {
     guard let value = try? JSONValue(parsing: line), let number = value["number"]?.int,
-      let start = value["start"]?.string.flatMap({ UInt64($0) }), let end = value["end"]?.string.flatMap({ UInt64($0) }),
+      let start = value["start"]?.string.flatMap({ UInt64($0) }),
+      let end = value["end"]?.string.flatMap({ UInt64($0) }),
       let hash = value["hash"]?.string.flatMap({ UInt64($0) }), let library = value["library_ns"]?.int,
       let kernel = value["kernel_ns"]?.int
     else { return nil }

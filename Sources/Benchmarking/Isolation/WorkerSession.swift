@@ -31,7 +31,8 @@ struct WorkerSession {
 
   private mutating func build(_ build: WorkerRequest.Build, _ reply: inout WorkerReply) throws(KernelError) {
     guard (1...1024).contains(build.threads), (1...4096).contains(build.copies) else {
-      throw KernelError(.buildFailed, "\(build.threads) threads and \(build.copies) copies: expected at least one of each")
+      throw KernelError(
+        .buildFailed, "\(build.threads) threads and \(build.copies) copies: expected at least one of each")
     }
     let definition: Definition
     do throws(SchemaError) { definition = try Definition(json: build.definition.compact) } catch {

@@ -11,11 +11,14 @@ public struct BenchmarkCandidate: Sendable {
   let identity: String
   /// Whether more copies of the weights cost little: builds of documents start compilers and interpreters.
   let bindsQuickly: Bool
+  /// Whether a part of the program can compute a definition on this machine; documents are asked by building them.
+  let availability: @Sendable (Definition, BindContext) -> Availability
 
   /// A solution that is part of this program.
   public init(_ solution: KernelSolution, version: String) {
     (name, flavor, author) = (solution.name, solution.flavor.rawValue, solution.author)
     (document, identity, bindsQuickly) = (.string(solution.name), "\(solution.name)@\(version)", true)
+    availability = solution.availability
   }
 
   /// A solution that came as data.
@@ -25,6 +28,7 @@ public struct BenchmarkCandidate: Sendable {
       throw SchemaError(.valueError, "solution \(solution.name): \(error)")
     }
     (identity, bindsQuickly) = (solution.contentHash, false)
+    availability = { _, _ in .available }
   }
 
   /// A definition's own Python reference, as a solution.

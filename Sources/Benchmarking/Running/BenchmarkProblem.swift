@@ -31,15 +31,15 @@ final class BenchmarkProblem {
   private let pattern: ValuePattern?
   private var nextSeed: UInt64
 
-  /// Bytes of arguments in one sample's slots, at most.
-  private static let slotMemory = 32 << 20
   private static let mostSlots = 512
 
   /// - seed: of the first set of inputs; later ones count on from it.
+  /// - slotMemory: bytes of arguments in one sample's slots, at most; two slots there are in any case.
   /// - pattern: what floating-point inputs look like; nil for the usual.
   /// - Throws: when the workload does not fit the definition, or inputs cannot be made.
   init(
     _ definition: Definition, _ workload: Workload, root: String?, seed: UInt64, copies: (_ bytes: Int) -> Int,
+    slotMemory: Int,
     pattern: ValuePattern? = nil
   ) throws {
     (self.definition, self.workload, self.root) = (definition, workload, root)
@@ -60,12 +60,14 @@ final class BenchmarkProblem {
     self.copies = constantBytes == 0 ? 1 : copies(constantBytes)
     let one = try ArgumentPlan(
       definition, shapes: shapes, scalars: scalars, constants: names, copies: 1, shared: [], slots: 1)
-    let slots = max(2, min(Self.mostSlots, Self.slotMemory / max(one.slotBytes, 1)))
+    let slots = max(2, min(Self.mostSlots, slotMemory / max(one.slotBytes, 1)))
     separate = try ArgumentPlan(
       definition, shapes: shapes, scalars: scalars, constants: names, copies: self.copies, shared: [], slots: slots)
     shared = try ArgumentPlan(
       definition, shapes: shapes, scalars: scalars, constants: names, copies: self.copies, shared: pairs, slots: slots)
-    probe = RowProbe(definition, workload, axes: axes, root: root, seed: seed)
+    probe =
+      ComparisonRules.rules(for: definition).sampling != nil
+      ? nil : RowProbe(definition, workload, axes: axes, root: root, seed: seed)
     var probeBytes = (inputs: 0, outputs: 0)
     if let probe {
       let plan = try probe.wholePlan(scalars: scalars, constants: names, copies: self.copies)
@@ -74,15 +76,13 @@ final class BenchmarkProblem {
     inputs = try WorkerMemory(
       byteCount: max(separate.inputBytes, shared.inputBytes, probeBytes.inputs), readOnly: true)
     outputBytes = max(separate.outputBytes, shared.outputBytes, probeBytes.outputs)
-    // What kernels must not read is NaN.
-    memset(inputs.pointer, Int32(WorkerMemory.filler), inputs.byteCount)
     writeConstants()
   }
 
   private func writeConstants() {
     for place in separate.constants {
       guard case .tensor(let value)? = first.arguments[place.name] else { continue }
-      for offset in place.offsets { memcpy(inputs.pointer + offset, value.pointer, value.byteCount) }
+      for offset in place.offsets { put(value, at: offset, limit: place.byteCount) }
     }
   }
 
@@ -107,8 +107,16 @@ final class BenchmarkProblem {
   func write(_ values: OrderedMap<KernelArgument>, slot: Int, _ plan: ArgumentPlan) {
     for place in plan.readOnly {
       guard case .tensor(let value)? = values[place.name] else { continue }
-      memcpy(inputs.pointer + place.offsets[slot], value.pointer, min(value.byteCount, place.byteCount))
+      put(value, at: place.offsets[slot], limit: place.byteCount)
     }
+  }
+
+  /// Writes an input between bytes that are NaN in every floating type: who reads them computes NaN.
+  private func put(_ value: Tensor, at offset: Int, limit: Int) {
+    let place = inputs.pointer + offset
+    memset(place - GuardBytes.width, Int32(WorkerMemory.filler), GuardBytes.width)
+    memset(place + limit, Int32(WorkerMemory.filler), GuardBytes.width)
+    memcpy(place, value.pointer, min(value.byteCount, limit))
   }
 
   /// Makes one worker's outputs of a slot ready for a call: poison, guards, and the inputs that lie there.

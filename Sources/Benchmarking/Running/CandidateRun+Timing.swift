@@ -96,7 +96,8 @@ extension CandidateRun {
   private func checkOutputs(
     _ order: [Int], _ answer: WorkerProcess.Answer, _ plan: ArgumentPlan
   ) throws(EvaluationFailure) {
-    if let last = order.last, OutputHash.of(problem.outputs(worker.process, slot: last, plan)) != answer.reply.outputHash
+    if let last = order.last,
+      OutputHash.of(problem.outputs(worker.process, slot: last, plan)) != answer.reply.outputHash
     {
       throw Self.wroteLater
     }
@@ -104,7 +105,8 @@ extension CandidateRun {
       try untouchedAround(slot: slot, plan)
       for (name, tensor) in problem.outputs(worker.process, slot: slot, plan) where tensor.count > 0 {
         // The last element is enough for calls that are many: they were compared whole before.
-        let edge = order.count > 1 ? tensor.reshaped([tensor.count]).narrow(0, from: tensor.count - 1, count: 1) : tensor
+        let edge =
+          order.count > 1 ? tensor.reshaped([tensor.count]).narrow(0, from: tensor.count - 1, count: 1) : tensor
         if Poison.untouched(in: edge) == edge.count, Poison.untouched(in: tensor) == tensor.count {
           throw .hack("a timed call returned without having written anything to its output \(name)", aboutOutput: true)
         }
@@ -117,7 +119,8 @@ extension CandidateRun {
   static func refuse(_ seconds: Double, below floor: Double) throws(EvaluationFailure) {
     guard floor > 0, seconds < floor else { return }
     throw .hack(
-      "\(microseconds(seconds)) µs for a call is less than the \(microseconds(floor)) µs that this machine needs at least")
+      "\(microseconds(seconds)) µs for a call is less than the \(microseconds(floor)) µs that this machine needs at least"
+    )
   }
 
   private static func microseconds(_ seconds: Double) -> Double { (seconds * 1e9).rounded() / 1e3 }

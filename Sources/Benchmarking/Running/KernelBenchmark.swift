@@ -1,4 +1,5 @@
 import KernelRuntime
+import Tensors
 import Traces
 
 /// Checks and times solutions, each in a process of its own, and makes a trace of each run.
@@ -23,6 +24,8 @@ public struct KernelBenchmark: Sendable {
     public var timeout: Duration = .seconds(300)
     /// Seconds after which the timing of one solution on one workload stops early.
     public var timeBudget = 10.0
+    /// Bytes of arguments that one sample may go over.
+    public var slotMemory = 32 << 20
     public var limits = WorkerLimits()
     /// The first seed; nil for one that nobody can know in advance.
     public var seed: UInt64?
@@ -61,13 +64,13 @@ public struct KernelBenchmark: Sendable {
   /// - root: folder that files of inputs are relative to.
   /// - skips: whether a workload's uuid and a solution's name were evaluated already.
   /// - record: gets each result as soon as it is there; what it throws ends the run.
-  /// - Returns: sentences about workloads that could not be run at all.
+  /// - Returns: sentences about what was not run, and why.
   public func run(
     _ definition: Definition, workloads: [Workload], candidates: [BenchmarkCandidate], reference: Reference,
     root: String? = nil, skips: (String, String) -> Bool = { _, _ in false },
     record: (KernelMeasurement) throws -> Void
-  ) throws -> [String] {
-    var problems: [String] = []
+  ) throws -> [Note] {
+    var notes: [Note] = []
     for workload in workloads {
       let waiting = candidates.filter { !skips(workload.uuid, $0.name) }
       guard !waiting.isEmpty else { continue }
@@ -76,16 +79,21 @@ public struct KernelBenchmark: Sendable {
       do {
         problem = try BenchmarkProblem(
           definition, workload, root: root, seed: options.seed ?? UInt64.random(in: 0...UInt64.max / 2),
-          copies: Self.copies, pattern: options.pattern)
+          copies: Self.copies, slotMemory: options.slotMemory, pattern: options.pattern)
       } catch {
-        problems.append("\(place): \(error)")
+        notes.append(.unusable("\(place): \(error)"))
         continue
       }
+      let (usable, passedOver) = Self.sort(waiting, problem)
+      for note in passedOver where !notes.contains(note) { notes.append(note) }
+      guard !usable.isEmpty else { continue }
       var run: ReferenceRun?
       var missing = EvaluationFailure(status: .runtimeError, reason: "")
       do throws(EvaluationFailure) { run = try self.reference(reference, problem) } catch { missing = error }
-      if run == nil { problems.append("\(place): not comparable, the reference does not run: \(missing.reason)") }
-      for candidate in waiting {
+      if run == nil {
+        notes.append(.unusable("\(place): not comparable, the reference does not run: \(missing.reason)"))
+      }
+      for candidate in usable {
         guard let run else {
           let failure = EvaluationFailure(
             status: .runtimeError, reason: "NOT_COMPARABLE: the reference does not run: \(missing.reason)")
@@ -95,7 +103,34 @@ public struct KernelBenchmark: Sendable {
         try record(measure(candidate, on: problem, against: run))
       }
     }
-    return problems
+    return notes
+  }
+
+  /// What was not run.
+  public enum Note: Sendable, Hashable {
+    /// A workload without inputs or without a reference.
+    case unusable(String)
+    /// A part of the program that cannot compute the definition, or not here.
+    case passedOver(definition: String, solution: String, because: String)
+  }
+
+  private static func sort(
+    _ candidates: [BenchmarkCandidate], _ problem: BenchmarkProblem
+  ) -> (usable: [BenchmarkCandidate], passedOver: [Note]) {
+    var constants: [String: Tensor] = [:]
+    for name in problem.constants {
+      if case .tensor(let tensor)? = problem.first.arguments[name] { constants[name] = tensor }
+    }
+    var usable: [BenchmarkCandidate] = [], passedOver: [Note] = []
+    for candidate in candidates {
+      switch candidate.availability(problem.definition, BindContext(device: .cpu, constants: constants)) {
+      case .available: usable.append(candidate)
+      case .unavailable(let reason):
+        passedOver.append(
+          .passedOver(definition: problem.definition.name, solution: candidate.name, because: reason))
+      }
+    }
+    return (usable, passedOver)
   }
 
   private func reference(

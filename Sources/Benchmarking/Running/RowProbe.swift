@@ -56,8 +56,10 @@ struct RowProbe {
     let onlyLeads = specs.allSatisfy { spec in
       !(spec.shape ?? []).dropFirst().contains(axis) && (spec.shape?.first != axis || spec.dtype.bitWidth >= 8)
     }
-    guard onlyLeads, definition.inputs.contains(where: { $0.value.shape?.first == axis }) else { return nil }
-    return .rows(axis: axis)
+    // What the operation goes over leads its first tensor, too: a cache that is written to is led by its pages.
+    let names = ConstantInputs.names(of: definition)
+    let leading = definition.inputs.first { !$0.value.isScalar && !names.contains($0.name) }
+    return onlyLeads && leading?.value.shape?.first == axis ? .rows(axis: axis) : nil
   }
 
   /// The largest plan that the probe uses.
@@ -130,7 +132,8 @@ struct RowProbe {
   }
 
   private func sequence(_ i: Int) -> (rows: Range<Int>, call: Call)? {
-    guard let queries = whole.arguments["qo_indptr"]?.tensor.int32s, let table = whole.arguments["kv_indptr"]?.tensor.int32s,
+    guard let queries = whole.arguments["qo_indptr"]?.tensor.int32s,
+      let table = whole.arguments["kv_indptr"]?.tensor.int32s,
       i + 1 < queries.count, i + 1 < table.count
     else { return nil }
     let rows = Int(queries[i])..<Int(queries[i + 1]), pages = Int(table[i])..<Int(table[i + 1])

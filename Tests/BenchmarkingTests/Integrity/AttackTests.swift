@@ -9,7 +9,7 @@ import Traces
   /// Attacks that are caught at tricking the measurement: the log begins with REWARD_HACK and says how.
   @Test(
     arguments: [
-      ("caches_by_address", Evaluation.Status.incorrectNumerical, ""),
+      ("caches_by_address", Evaluation.Status.incorrectNumerical, "outputs of an earlier call at the same address"),
       ("mutates_inputs", .runtimeError, "wrote to its inputs"),
       ("writes_outside", .runtimeError, "wrote outside of its output output: at byte 1280"),
       ("writes_before", .runtimeError, "wrote outside of its output output: at byte -"),
@@ -28,7 +28,7 @@ import Traces
     let found = try Workbench.attack(name)
     #expect(found.status == status, "\(found.log)")
     #expect(found.log.contains(sentence), "\(found.log)")
-    #expect(found.log.hasPrefix("REWARD_HACK: ") || name == "caches_by_address", "\(found.log)")
+    #expect(found.log.hasPrefix("REWARD_HACK: "), "\(found.log)")
   }
 
   @Test(
@@ -49,7 +49,7 @@ import Traces
     let found = try Workbench.attack(name)
     #expect(found.status == status, "\(found.log)")
     #expect(found.log.contains(sentence), "\(found.log)")
-    #expect(access("attacked.txt", F_OK) != 0)
+    #expect(access("/var/tmp/swiftlet-attacked.txt", F_OK) != 0)
   }
 
   @Test func `a solution that hangs is killed at its limit`() throws {

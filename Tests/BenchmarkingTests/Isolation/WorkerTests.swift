@@ -82,7 +82,8 @@ import Testing
   }
 
   @Test func `requests and replies survive the way over the channel`() throws {
-    let place = ArgumentLayout.TensorPlace(name: "x", dtype: .bfloat16, shape: [2, 3], place: .inputs, offsets: [64, 128])
+    let place = ArgumentLayout.TensorPlace(
+      name: "x", dtype: .bfloat16, shape: [2, 3], place: .inputs, offsets: [64, 128])
     let layout = ArgumentLayout(
       arguments: [.tensor(place), .scalar(name: "eps", values: [1e-5, .infinity])], outputCount: 1, slotCount: 2)
     guard case .layout(let read) = try WorkerRequest(JSONValue(parsing: WorkerRequest.layout(layout).line(number: 4)))
@@ -95,7 +96,8 @@ import Testing
     (reply.start, reply.end, reply.outputHash) = (UInt64.max, 3, UInt64.max - 1)
     reply.failure = ("runFailed", "a \"quoted\" line\nand another")
     let back = try #require(WorkerReply(Array(reply.line.utf8)))
-    #expect(back.start == UInt64.max && back.outputHash == UInt64.max - 1 && back.failure?.reason == reply.failure?.reason)
+    #expect(
+      back.start == UInt64.max && back.outputHash == UInt64.max - 1 && back.failure?.reason == reply.failure?.reason)
     #expect(WorkerReply(Array("no JSON".utf8)) == nil)
   }
 }

@@ -26,6 +26,7 @@ enum Workbench {
     options.limits.memory = 1 << 30
     options.limits.processorSeconds = 60
     options.hardware = "a processor"
+    options.slotMemory = 1 << 20
     options.seed = 7
     return options
   }
@@ -56,13 +57,14 @@ enum Workbench {
     let problems = try KernelBenchmark(options).run(
       definition, workloads: [workload], candidates: candidates, reference: .solution(try oracle(definition))
     ) { found.append($0) }
-    if let problem = problems.first { throw Unusable(reason: problem) }
+    for case .unusable(let reason) in problems { throw Unusable(reason: reason) }
     return found
   }
 
   /// One attack, and the good solution run right after it.
   static func attack(_ name: String, options: KernelBenchmark.Options = options()) throws -> Evaluation {
-    let found = try run([try BenchmarkCandidate(document(name)), try BenchmarkCandidate(document("good_cpp"))], options: options)
+    let found = try run(
+      [try BenchmarkCandidate(document(name)), try BenchmarkCandidate(document("good_cpp"))], options: options)
     guard found.count == 2, found[1].evaluation.status == .passed else {
       throw Unusable(reason: "the good solution beside \(name): \(found.last?.evaluation.log ?? "no result")")
     }
