@@ -48,13 +48,17 @@ let package = Package(
     .target(name: "Paging"),
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
+    .target(name: "CTensorABI"),
     .target(name: "CConfinement"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
     .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"]),
     // level 2
-    .target(name: "KernelRuntime", dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses"]),
+    .target(
+      name: "KernelRuntime",
+      dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses", "CTensorABI"],
+      resources: [.embedInCode("Builders/Python/worker.py"), .embedInCode("Builders/Swift/tensor_abi.h")]),
     // level 3: the same sources, linked from Kernels/<room>/swift/fast, for each instruction set
     .target(name: "KernelsBaseline", dependencies: ["CPUIntrinsics"], swiftSettings: leaf),
     .target(name: "KernelsAVX2", dependencies: ["CPUIntrinsics"], swiftSettings: avx2),
