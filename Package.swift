@@ -73,7 +73,8 @@ let package = Package(
       path: "Kernels",
       exclude: leafRooms
         + rooms.flatMap { ["\($0)/swift/fast", "\($0)/README.md", "\($0)/workloads.jsonl"] }
-        + roomsWithCPP.map { "\($0)/cpp" },
+        + roomsWithCPP.map { "\($0)/cpp" }
+        + roomsWithSolutions.flatMap { ["\($0)/definitions", "\($0)/solutions"] },
       swiftSettings: fast),
     // level 4
     .target(
@@ -102,7 +103,7 @@ let package = Package(
       name: "swiftlet",
       dependencies: [
         "Serving", "Generation", "Models", "Scheduling", "Tokenization", "Templates", "Kernels", "KernelRuntime",
-        "Benchmarking", "Tensors", "JSONText",
+        "Benchmarking", "Tensors", "Traces", "JSONText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -112,6 +113,8 @@ let package = Package(
 )
 
 var roomsWithCPP: [String] { ["embedding", "kv_store", "rmsnorm", "rope", "silu_and_mul"] }
+// Rooms whose kernels are also Solution documents (Scripts/make_solutions.py).
+var roomsWithSolutions: [String] { ["embedding", "rmsnorm", "rope", "silu_and_mul"] }
 
 var tests: [Target] {
   [
@@ -124,13 +127,16 @@ var tests: [Target] {
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
-        "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
+        "swiftlet", "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText",
+        "TestSupport",
       ]),
-    .testTarget(name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces"]),
+    .testTarget(
+      name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText"]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
     .testTarget(name: "PagingTests", dependencies: ["Paging"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization"]),
+    .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),

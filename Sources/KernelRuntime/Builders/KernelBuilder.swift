@@ -38,7 +38,7 @@ extension KernelSolution {
       operation: "", definition: solution.definition, name: solution.name,
       flavor: KernelFlavor(rawValue: solution.spec.language.rawValue), author: solution.author,
       source: solution.spec.entryPoint,
-      isBatchInvariant: nil,
+      isBatchInvariant: nil, needsCompilation: true,
       availability: { definition, context in
         if definition.name != solution.definition { return .unavailable(because: "computes \(solution.definition)") }
         return builder.availability(of: solution, on: context.device)
