@@ -30,15 +30,4 @@ public struct BenchmarkCandidate: Sendable {
     (identity, bindsQuickly) = (solution.contentHash, false)
     availability = { _, _ in .available }
   }
-
-  /// A definition's own Python reference, as a solution.
-  static func reference(of definition: Definition) throws(SchemaError) -> BenchmarkCandidate {
-    try BenchmarkCandidate(
-      Solution(
-        name: definition.name + "__reference", definition: definition.name, author: "__builtin__",
-        spec: BuildSpec(
-          language: .python, targetHardware: ["cpu"], entryPoint: "main.py::run", dependencies: ["torch"],
-          destinationPassingStyle: false),
-        sources: [SourceFile(path: "main.py", content: definition.reference)]))
-  }
 }

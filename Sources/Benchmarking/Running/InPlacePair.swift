@@ -1,3 +1,4 @@
+import Tensors
 import Traces
 
 /// An output that may be written over an input: `in_place:output=hidden_states` in a definition's tags, or `param` in an
@@ -44,5 +45,19 @@ enum ConstantInputs {
     var workload = workload
     for name in names { workload.inputs[name] = nil }
     return (rest, workload)
+  }
+
+  /// Zeros in the place of the constants, to ask who can compute a definition. Empty when an axis is variable.
+  static func stand(for definition: Definition) -> [String: Tensor] {
+    var found: [String: Tensor] = [:]
+    for name in names(of: definition) {
+      guard let spec = definition.inputs[name], let axes = spec.shape else { continue }
+      let shape = axes.compactMap { definition.axes[$0]?.value }
+      guard shape.count == axes.count, shape.count <= Shape.maximumRank, shape.allSatisfy({ $0 < 1 << 24 }) else {
+        return [:]
+      }
+      found[name] = Tensor(spec.dtype, Shape(shape))
+    }
+    return found
   }
 }

@@ -60,6 +60,19 @@ public struct KernelBenchmark: Sendable {
     case python
   }
 
+  /// The plain Swift solution that can compute a definition, else the definition's own Python.
+  public static func reference(
+    for definition: Definition, among solutions: [KernelSolution], version: String
+  ) -> Reference {
+    // Weights are there when it runs; only whether a room knows the definition's form is asked here.
+    let oracle = solutions.first { solution in
+      solution.flavor == .swift && solution.computes(definition)
+        && solution.availability(definition, BindContext(device: .cpu, constants: ConstantInputs.stand(for: definition)))
+          == .available
+    }
+    return oracle.map { .solution(BenchmarkCandidate($0, version: version)) } ?? .python
+  }
+
   /// Runs every candidate on every workload.
   /// - root: folder that files of inputs are relative to.
   /// - skips: whether a workload's uuid and a solution's name were evaluated already.
@@ -140,7 +153,7 @@ public struct KernelBenchmark: Sendable {
     switch reference {
     case .solution(let solution): candidate = solution
     case .python:
-      do throws(SchemaError) { candidate = try .reference(of: problem.definition) } catch {
+      do { candidate = try BenchmarkCandidate(try PythonBuilder.referenceSolution(of: problem.definition)) } catch {
         throw EvaluationFailure(status: .compileError, reason: "\(error)")
       }
     }

@@ -13,8 +13,14 @@ struct KernelWorkerCommand: ParsableCommand {
   @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 
   func run() throws {
-    KernelWorker(solutions: KernelCatalog.solutions).main(arguments: arguments)
+    let cache = Self.cache
+    KernelWorker(
+      solutions: KernelCatalog.solutions, builders: { KernelBuilders.all(cache: ArtifactCache(root: cache)) }
+    ).main(arguments: arguments)
   }
+
+  /// Where workers keep what they build; the only folder beside those for temporary files that they may write to.
+  static var cache: String { SwiftletHome.path + "/artifacts" }
 
   /// The command that starts this program as a worker.
   /// - Throws: when the program's own path cannot be read.
