@@ -106,7 +106,7 @@ struct BenchKernels: ParsableCommand {
   }
 
   private func options() throws -> KernelBenchmark.Options {
-    let cache = KernelWorkerCommand.cache
+    let cache = KernelBuilding.defaultCache
     try? FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
     var options = KernelBenchmark.Options(workerCommand: try KernelWorkerCommand.command())
     options.threads = try model.engineOptions().threads

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Benchmarking
 import Glibc
-import KernelRuntime
 import Kernels
 
 /// What `bench kernels` starts for each solution; not for people.
@@ -13,14 +12,9 @@ struct KernelWorkerCommand: ParsableCommand {
   @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 
   func run() throws {
-    let cache = Self.cache
-    KernelWorker(
-      solutions: KernelCatalog.solutions, builders: { KernelBuilders.all(cache: ArtifactCache(root: cache)) }
-    ).main(arguments: arguments)
+    KernelWorker(solutions: KernelCatalog.solutions, builders: { KernelBuilding.builders() }).main(
+      arguments: arguments)
   }
-
-  /// Where workers keep what they build; the only folder beside those for temporary files that they may write to.
-  static var cache: String { SwiftletHome.path + "/artifacts" }
 
   /// The command that starts this program as a worker.
   /// - Throws: when the program's own path cannot be read.
