@@ -18,15 +18,19 @@ final class WorkerProcess {
   /// What the worker writes to; of this worker only.
   let outputs: WorkerMemory
   private let child: ChildProcess
+  private let processorClock: ProcessorClock
   private var number = 0
 
   /// - command: the program that becomes the worker: `["/usr/bin/swiftlet", "kernel-worker"]`.
+  /// - environment: `NAME=value` lines; nil for this process's.
   /// - Throws: `runFailed` when it cannot be started.
   init(
-    _ command: [String], limits: WorkerLimits, inputs: WorkerMemory, outputBytes: Int
+    _ command: [String], limits: WorkerLimits, environment: [String]? = nil, inputs: WorkerMemory, outputBytes: Int
   ) throws(KernelError) {
     outputs = try WorkerMemory(byteCount: outputBytes, readOnly: false)
-    child = try ChildProcess(command + limits.arguments, passing: [inputs.descriptor, outputs.descriptor])
+    child = try ChildProcess(
+      command + limits.arguments, environment: environment, passing: [inputs.descriptor, outputs.descriptor])
+    processorClock = ProcessorClock(of: child.processID)
   }
 
   /// What was answered, and when.
@@ -34,6 +38,8 @@ final class WorkerProcess {
     let reply: WorkerReply
     /// This process's readings of the counter around request and answer.
     let sent: UInt64, received: UInt64
+    /// The worker's processor time meanwhile.
+    let processorSeconds: Double
   }
 
   /// Asks and waits. The bracket closes when a second, empty request was answered too, so that an answer which the
@@ -41,7 +47,7 @@ final class WorkerProcess {
   func ask(_ request: WorkerRequest, within limit: Duration) throws(WorkerFailure) -> Answer {
     let first = request.line(number: number + 1), second = WorkerRequest.ping.line(number: number + 2)
     number += 2
-    let sent = confinement_ticks()
+    let used = processorClock.seconds, sent = confinement_ticks()
     do throws(KernelError) { try child.send(first + "\n" + second) } catch {
       // A worker that died before it was asked says more at the end of its output.
       _ = try receive(within: limit)
@@ -57,7 +63,8 @@ final class WorkerProcess {
       throw .forged("it answered request \(last.number) when \(number) was asked")
     }
     if let failure = reply.failure { throw .refused(KernelError.Code(rawValue: failure.code), failure.reason) }
-    return Answer(reply: reply, sent: sent, received: received)
+    return Answer(
+      reply: reply, sent: sent, received: received, processorSeconds: max(0, processorClock.seconds - used))
   }
 
   private func receive(within limit: Duration) throws(WorkerFailure) -> WorkerReply {

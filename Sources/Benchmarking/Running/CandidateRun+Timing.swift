@@ -20,7 +20,8 @@ extension CandidateRun {
     try worker.lay(plan)
     try reference.worker.lay(plan)
     let calls = try warmUp(plan)
-    let check = ClockCheck(ticksPerSecond: options.ticksPerSecond, overhead: try protocolOverhead())
+    let check = ClockCheck(
+      ticksPerSecond: options.ticksPerSecond, overhead: try protocolOverhead(), threads: options.threads)
     let threads = ThreadCensus.threads(of: worker.process.processID)
     var times = Times(calls: calls), suspicious = 0, spentOnReference = 0.0
     let begin = confinement_ticks(), total = options.samples * options.trials
@@ -59,7 +60,7 @@ extension CandidateRun {
       if elapsed > options.timeBudget, times.samples.count >= 3, sample % 8 == 0 || calls == 1 { break }
     }
     if suspicious * 2 > times.samples.count {
-      throw .hack("the times that it reports are far below what went by outside of its process")
+      throw .hack("the times that it reports are far below what the kernel counted meanwhile")
     }
     usleep(1000)
     let added = ThreadCensus.threads(of: worker.process.processID).subtracting(threads).count
@@ -82,14 +83,11 @@ extension CandidateRun {
     return max(1, min(plan.layout.slotCount, Int((20e-6 / max(shortest, 1e-9)).rounded(.up))))
   }
 
-  /// Ticks that a request without work takes: the median of several.
+  /// The worker's processor time for a request without work: the median of several, in seconds.
   private func protocolOverhead() throws(EvaluationFailure) -> Double {
-    var ticks: [Double] = []
-    for _ in 0..<5 {
-      let answer = try worker.call([])
-      ticks.append(Double(answer.received &- answer.sent))
-    }
-    return ticks.sorted()[2]
+    var seconds: [Double] = []
+    for _ in 0..<5 { seconds.append(try worker.call([]).processorSeconds) }
+    return seconds.sorted()[2]
   }
 
   /// Guards, completeness of every call, and the last call's outputs against their hash.

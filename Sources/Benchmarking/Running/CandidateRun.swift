@@ -103,7 +103,7 @@ final class CandidateRun {
 
   /// - Throws: when a reported time is impossible.
   func believe(_ answer: WorkerProcess.Answer) throws(EvaluationFailure) {
-    let check = ClockCheck(ticksPerSecond: options.ticksPerSecond, overhead: 0)
+    let check = ClockCheck(ticksPerSecond: options.ticksPerSecond, overhead: 0, threads: options.threads)
     if let sentence = check.contradiction(answer.clock) { throw .hack(sentence) }
   }
 
@@ -182,7 +182,8 @@ extension WorkerProcess.Answer {
   var clock: ClockCheck.Reading {
     .init(
       sent: sent, start: reply.start, end: reply.end, received: received,
-      libraryNanoseconds: reply.libraryNanoseconds, kernelNanoseconds: reply.kernelNanoseconds)
+      libraryNanoseconds: reply.libraryNanoseconds, kernelNanoseconds: reply.kernelNanoseconds,
+      processorSeconds: processorSeconds)
   }
 }
 

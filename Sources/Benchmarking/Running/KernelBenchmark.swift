@@ -15,6 +15,8 @@ public struct KernelBenchmark: Sendable {
   public struct Options: Sendable {
     /// The program that becomes a worker, with its first arguments: `["/usr/bin/swiftlet", "kernel-worker"]`.
     public var workerCommand: [String]
+    /// `NAME=value` lines that workers get; nil for this process's.
+    public var environment: [String]?
     public var threads = 1
     /// Sets of inputs that outputs are compared on.
     public var seeds = 3
@@ -67,7 +69,8 @@ public struct KernelBenchmark: Sendable {
     // Weights are there when it runs; only whether a room knows the definition's form is asked here.
     let oracle = solutions.first { solution in
       solution.flavor == .swift && solution.computes(definition)
-        && solution.availability(definition, BindContext(device: .cpu, constants: ConstantInputs.stand(for: definition)))
+        && solution.availability(
+          definition, BindContext(device: .cpu, constants: ConstantInputs.stand(for: definition)))
           == .available
     }
     return oracle.map { .solution(BenchmarkCandidate($0, version: version)) } ?? .python

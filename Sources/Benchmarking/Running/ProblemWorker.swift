@@ -21,7 +21,8 @@ final class ProblemWorker {
     (self.problem, limit) = (problem, options.timeout)
     do throws(KernelError) {
       process = try WorkerProcess(
-        options.workerCommand, limits: options.limits, inputs: problem.inputs, outputBytes: problem.outputBytes)
+        options.workerCommand, limits: options.limits, environment: options.environment, inputs: problem.inputs,
+        outputBytes: problem.outputBytes)
     } catch { throw EvaluationFailure(status: .runtimeError, reason: error.description) }
     guard let definition = try? JSONValue(parsing: problem.definition.json) else {
       throw EvaluationFailure(status: .compileError, reason: "the definition is no JSON document")

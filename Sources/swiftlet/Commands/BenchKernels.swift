@@ -45,7 +45,8 @@ struct BenchKernels: ParsableCommand {
   var resume = false
   @Flag(help: "Two shapes and few samples.")
   var quick = false
-  @Option(help: "Look for mistakes instead: this many odd shapes and values for each definition; failures become workloads.")
+  @Option(
+    help: "Look for mistakes instead: this many odd shapes and values for each definition; failures become workloads.")
   var fuzz: Int?
 
   @Option(help: "Write a report with plots to this file.")

@@ -18,7 +18,7 @@ import Traces
       ("opens_socket", .runtimeError, "system call socket"),
       ("kills_the_checker", .runtimeError, "system call kill"),
       ("replaces_the_clock", .runtimeError, "replaces the clock function clock_gettime"),
-      ("slows_the_counter", .runtimeError, "far below what went by"),
+      ("slows_the_counter", .runtimeError, "far below what the kernel counted"),
       ("forges_answers", .runtimeError, "wrote on the worker's channel"),
       ("skips_work", .incorrectNumerical, "without having written anything to its output output"),
     ])

@@ -5,14 +5,15 @@ import Testing
 @testable import Benchmarking
 
 @Suite struct IntegrityKitTests {
-  private static let check = ClockCheck(ticksPerSecond: 1e9, overhead: 100_000)
+  private static let check = ClockCheck(ticksPerSecond: 1e9, overhead: 0.0001, threads: 2)
 
-  private func reading(_ sent: UInt64, _ start: UInt64, _ end: UInt64, _ received: UInt64, inside: Int? = nil)
-    -> ClockCheck.Reading
-  {
+  private func reading(
+    _ sent: UInt64, _ start: UInt64, _ end: UInt64, _ received: UInt64, inside: Int? = nil, used: Double = 0
+  ) -> ClockCheck.Reading {
     let inside = inside ?? (end > start ? Int(end - start) : 0)
     return .init(
-      sent: sent, start: start, end: end, received: received, libraryNanoseconds: inside, kernelNanoseconds: inside)
+      sent: sent, start: start, end: end, received: received, libraryNanoseconds: inside, kernelNanoseconds: inside,
+      processorSeconds: used)
   }
 
   @Test func `a time inside of its bracket that fills it is believed`() {
@@ -34,7 +35,10 @@ import Testing
   }
 
   @Test func `a time far below what went by is suspicious, outside or inside of the worker`() {
-    #expect(Self.check.isSuspicious(reading(0, 60_000, 80_000, 10_000_000)))
+    #expect(Self.check.isSuspicious(reading(0, 60_000, 80_000, 10_000_000, used: 0.005)))
+    #expect(!Self.check.isSuspicious(reading(0, 60_000, 2_060_000, 10_000_000, used: 0.005)))
+    // A machine under load lets a worker wait, but does not count that as its processor time.
+    #expect(!Self.check.isSuspicious(reading(0, 60_000, 80_000, 90_000_000, used: 0.0003)))
     #expect(Self.check.isSuspicious(reading(0, 60_000, 60_100, 200_000, inside: 20_000)))
     #expect(!Self.check.isSuspicious(reading(0, 60_000, 60_100, 200_000, inside: 400)))
   }

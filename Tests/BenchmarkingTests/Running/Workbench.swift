@@ -9,20 +9,33 @@ import Traces
 
 /// What the tests of the running half share: the built worker, the attacks, a small operation.
 enum Workbench {
-  /// The built executable lies beside the test bundle.
-  static let workerCommand: [String] = {
+  /// Where the test bundle is.
+  private static let folder: String = {
     var path = [CChar](repeating: 0, count: 4096)
     let count = readlink("/proc/self/exe", &path, path.count - 1)
     let program = String(decoding: path.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let folder = program.prefix { _ in true }.split(separator: "/").dropLast().joined(separator: "/")
-    return ["/\(folder)/swiftlet", "kernel-worker"]
+    return "/" + program.split(separator: "/").dropLast().joined(separator: "/")
   }()
+
+  /// The built executable lies beside the test bundle.
+  static var workerCommand: [String] { [folder + "/swiftlet", "kernel-worker"] }
+
+  /// What workers build is kept beside the test bundle, so that only a first run compiles.
+  private static let home: String = {
+    let path = folder + "/benchmarking-tests"
+    for part in [path, path + "/kernels"] { mkdir(part, 0o755) }
+    return path
+  }()
+
+  private static func variable(_ name: String) -> String? { getenv(name).map { "\(name)=\(String(cString: $0))" } }
 
   /// Few samples: tests ask what is found, not how long things take.
   static func options(timeout: Duration = .seconds(60)) -> KernelBenchmark.Options {
     var options = KernelBenchmark.Options(workerCommand: workerCommand)
     (options.samples, options.trials, options.warmups) = (4, 1, 2)
     (options.timeout, options.timeBudget) = (timeout, 2)
+    options.environment = ["PATH", "HOME", "LD_LIBRARY_PATH"].compactMap(variable) + ["SWIFTLET_HOME=" + home]
+    options.limits.writable.append(home)
     options.limits.memory = 1 << 30
     options.limits.processorSeconds = 60
     options.hardware = "a processor"
