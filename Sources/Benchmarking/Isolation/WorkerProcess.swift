@@ -18,19 +18,25 @@ final class WorkerProcess {
   /// What the worker writes to; of this worker only.
   let outputs: WorkerMemory
   private let child: ChildProcess
+  private let mark = MarkedProcesses.newMark()
   private let processorClock: ProcessorClock
   private var number = 0
 
   /// - command: the program that becomes the worker: `["/usr/bin/swiftlet", "kernel-worker"]`.
-  /// - environment: `NAME=value` lines; nil for this process's.
+  /// - environment: `NAME=value` lines.
   /// - Throws: `runFailed` when it cannot be started.
   init(
-    _ command: [String], limits: WorkerLimits, environment: [String]? = nil, inputs: WorkerMemory, outputBytes: Int
+    _ command: [String], limits: WorkerLimits, environment: [String], inputs: WorkerMemory, outputBytes: Int
   ) throws(KernelError) {
     outputs = try WorkerMemory(byteCount: outputBytes, readOnly: false)
     child = try ChildProcess(
-      command + limits.arguments, environment: environment, passing: [inputs.descriptor, outputs.descriptor])
+      command + limits.arguments, environment: environment + [mark], passing: [inputs.descriptor, outputs.descriptor])
     processorClock = ProcessorClock(of: child.processID)
+  }
+
+  deinit {
+    child.terminate()
+    MarkedProcesses.kill(mark)
   }
 
   /// What was answered, and when.
@@ -86,5 +92,4 @@ final class WorkerProcess {
   var log: String { child.standardError }
   /// What its handlers noted, also after its end.
   var findings: confinement_findings { outputs.findings }
-  func terminate() { child.terminate() }
 }

@@ -15,8 +15,8 @@ public struct KernelBenchmark: Sendable {
   public struct Options: Sendable {
     /// The program that becomes a worker, with its first arguments: `["/usr/bin/swiftlet", "kernel-worker"]`.
     public var workerCommand: [String]
-    /// `NAME=value` lines that workers get; nil for this process's.
-    public var environment: [String]?
+    /// `NAME=value` lines that workers get: PATH, for builders' compilers.
+    public var environment: [String]
     public var threads = 1
     /// Sets of inputs that outputs are compared on.
     public var seeds = 3
@@ -45,8 +45,8 @@ public struct KernelBenchmark: Sendable {
     /// Ticks of the processor's counter in a second.
     let ticksPerSecond: Double
 
-    public init(workerCommand: [String]) {
-      self.workerCommand = workerCommand
+    public init(workerCommand: [String], environment: [String]) {
+      (self.workerCommand, self.environment) = (workerCommand, environment)
       ticksPerSecond = TickRate.measured()
     }
   }

@@ -109,7 +109,9 @@ struct BenchKernels: ParsableCommand {
   private func options() throws -> KernelBenchmark.Options {
     let cache = KernelBuilding.defaultCache
     try? FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
-    var options = KernelBenchmark.Options(workerCommand: try KernelWorkerCommand.command())
+    var options = KernelBenchmark.Options(
+      workerCommand: try KernelWorkerCommand.command(),
+      environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" })
     options.threads = try model.engineOptions().threads
     (options.samples, options.trials) = quick ? (5, 1) : (samples, trials)
     if quick { (options.seeds, options.timeBudget) = (2, 2) }

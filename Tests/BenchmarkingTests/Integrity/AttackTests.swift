@@ -52,6 +52,29 @@ import Traces
     #expect(access("/var/tmp/swiftlet-attacked.txt", F_OK) != 0)
   }
 
+  @Test(
+    arguments: [
+      ("good_python", Evaluation.Status.passed, ""),
+      ("wrong_answer_python", .incorrectNumerical, "output["),
+      ("exits_python", .runtimeError, "exit status 0"),
+      ("raises_python", .runtimeError, "no gate today"),
+    ])
+  func `a solution in Python is held to the same`(name: String, status: Evaluation.Status, sentence: String) throws {
+    let found = try Workbench.attack(name)
+    #expect(found.status == status, "\(found.log)")
+    #expect(found.log.contains(sentence), "\(found.log)")
+  }
+
+  @Test(arguments: [("hangs_python", Evaluation.Status.timeout), ("leaves_a_process", .passed)])
+  func `what a solution started ends with it`(name: String, status: Evaluation.Status) throws {
+    let mark = MarkedProcesses.newMark().replacing("WORKER", with: "TEST")
+    var options = Workbench.options(timeout: .seconds(3))
+    options.environment.append(mark)
+    let found = try Workbench.attack(name, options: options)
+    #expect(found.status == status, "\(found.log)")
+    #expect(MarkedProcesses.all(mark).isEmpty)
+  }
+
   @Test func `a solution that hangs is killed at its limit`() throws {
     let found = try Workbench.attack("hangs", options: Workbench.options(timeout: .seconds(2)))
     #expect(found.status == .timeout)

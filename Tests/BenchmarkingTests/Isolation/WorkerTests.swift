@@ -8,7 +8,10 @@ import Testing
 @Suite(.serialized) struct WorkerTests {
   private func worker(limits: WorkerLimits = WorkerLimits()) throws -> (WorkerProcess, WorkerMemory) {
     let inputs = try WorkerMemory(byteCount: 1 << 16, readOnly: true)
-    return (try WorkerProcess(Workbench.workerCommand, limits: limits, inputs: inputs, outputBytes: 1 << 16), inputs)
+    return (
+      try WorkerProcess(
+        Workbench.workerCommand, limits: limits, environment: [], inputs: inputs, outputBytes: 1 << 16), inputs
+    )
   }
 
   @Test func `limits survive the way over the command line`() throws {
@@ -68,7 +71,8 @@ import Testing
 
   @Test func `a worker that is no worker is told as ended`() throws {
     let inputs = try WorkerMemory(byteCount: 4096, readOnly: true)
-    let worker = try WorkerProcess(["/bin/true"], limits: WorkerLimits(), inputs: inputs, outputBytes: 4096)
+    let worker = try WorkerProcess(
+      ["/bin/true"], limits: WorkerLimits(), environment: [], inputs: inputs, outputBytes: 4096)
     do {
       _ = try worker.ask(.ping, within: .seconds(20))
       Issue.record("/bin/true answered")

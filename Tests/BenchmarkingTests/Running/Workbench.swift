@@ -31,10 +31,10 @@ enum Workbench {
 
   /// Few samples: tests ask what is found, not how long things take.
   static func options(timeout: Duration = .seconds(60)) -> KernelBenchmark.Options {
-    var options = KernelBenchmark.Options(workerCommand: workerCommand)
+    let environment = ["PATH", "HOME", "LD_LIBRARY_PATH"].compactMap(variable) + ["SWIFTLET_HOME=" + home]
+    var options = KernelBenchmark.Options(workerCommand: workerCommand, environment: environment)
     (options.samples, options.trials, options.warmups) = (4, 1, 2)
     (options.timeout, options.timeBudget) = (timeout, 2)
-    options.environment = ["PATH", "HOME", "LD_LIBRARY_PATH"].compactMap(variable) + ["SWIFTLET_HOME=" + home]
     options.limits.writable.append(home)
     options.limits.memory = 1 << 30
     options.limits.processorSeconds = 60
