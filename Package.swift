@@ -107,7 +107,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: [.embedInCode("fetch_model.py")]),
+      resources: [.embedInCode("fetch_model.py"), .embedInCode("swiftlet_kernel.h")]),
   ] + tests,
   cxxLanguageStandard: .cxx17
 )

@@ -104,4 +104,6 @@ public struct KernelFlavor: RawRepresentable, Sendable, Hashable, CustomStringCo
   public static let triton = KernelFlavor(rawValue: "triton")
   public static let tilelang = KernelFlavor(rawValue: "tilelang")
   public static let python = KernelFlavor(rawValue: "python")
+  /// In a policy's list: choose among the others by measurements.
+  static let measured = KernelFlavor(rawValue: "measured")
 }

@@ -160,6 +160,7 @@ public struct KernelLibrary: Sendable {
     let listed = policy == .auto ? [] : policy.preferred
     for flavor in listed + policy.overrides.values.flatMap({ $0 })
     where !flavors.contains(flavor) && !names.contains(flavor.rawValue) && !KernelPolicy.auto.preferred.contains(flavor)
+      && flavor != .measured
     {
       throw KernelError(
         .invalidPolicy, "there is no kernel language or solution \"\(flavor)\"; there are the languages \(known)")

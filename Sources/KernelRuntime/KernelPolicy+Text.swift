@@ -102,7 +102,9 @@ extension KernelPolicy {
       if flavors.contains(flavor) { throw KernelError(.invalidPolicy, "\(place): \(flavor) is named twice") }
       flavors.append(flavor)
     }
-    guard !flavors.isEmpty else { throw KernelError(.invalidPolicy, "\(place): names no language") }
+    guard flavors.contains(where: { $0 != .measured }) else {
+      throw KernelError(.invalidPolicy, "\(place): names no language")
+    }
     return flavors
   }
 

@@ -7,6 +7,7 @@
 ///     gemm_q4_1_n576_k576: [swift]          # one definition; wins over its operation
 ///     gqa_paged@decode: my_attention        # one kind of step; a solution by its name
 ///     gemm@layer0-3: swift                  # some layers
+///     rope: [measured, cpp, swift]          # not the first of these, but the fastest, by measurements
 public struct KernelPolicy: Sendable, Hashable {
   /// For operations and definitions that are not listed: flavors or names of solutions.
   public var preferred: [KernelFlavor]
@@ -36,12 +37,13 @@ public struct KernelPolicy: Sendable, Hashable {
   public func flavors(
     definition: String, operation: String, layer: Int? = nil, phase: KernelPhase? = nil
   ) -> [KernelFlavor] {
-    override(definition, operation, layer, phase) ?? preferred
+    (override(definition, operation, layer, phase) ?? preferred).filter { $0 != .measured }
   }
 
   /// Whether the operator's list decides, and not measurements.
   func isListed(definition: String, operation: String, layer: Int?, phase: KernelPhase?) -> Bool {
-    selection == .listed || override(definition, operation, layer, phase) != nil
+    guard let flavors = override(definition, operation, layer, phase) else { return selection == .listed }
+    return !flavors.contains(.measured)
   }
 
   /// Kinds of step that some line about this definition tells apart.

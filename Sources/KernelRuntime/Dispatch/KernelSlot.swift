@@ -88,7 +88,9 @@ final class KernelSlot: @unchecked Sendable {
     replaceEverywhere(failed.name, by: next, route: .fallback)
   }
 
+  /// On the engine's thread: nothing is compiled for it.
   private func nextUsable(after failed: KernelSolution) -> DispatchPlan.Entry? {
+    let library = library.sealed()
     guard let choice = try? library.choice(definition, context, layer: layer) else { return nil }
     for index in choice.usable where choice.solutions[index].name != failed.name {
       if let entry = try? library.entry(choice.solutions[index], definition, context) { return entry }

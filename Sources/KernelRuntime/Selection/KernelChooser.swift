@@ -36,7 +36,7 @@ struct KernelChooser {
     let flavors = policy.flavors(definition: definition.name, operation: definition.opType, layer: layer, phase: phase)
     let isListed = policy.isListed(
       definition: definition.name, operation: definition.opType, layer: layer, phase: phase)
-    let selection = isListed ? Selection.listed : policy.selection
+    let selection = isListed ? Selection.listed : policy.selection == .listed ? .batchInvariant : policy.selection
     let solutions = ordered(flavors)
     var refusals: [Refusal?] = []
     for solution in solutions { refusals.append(refusal(of: solution, flavors, selection)) }

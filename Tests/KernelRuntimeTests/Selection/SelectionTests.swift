@@ -232,6 +232,21 @@ import Traces
     try library.validatePolicy()
   }
 
+  @Test("a list may leave the choice among its members to measurements")
+  func measuredList() throws {
+    let traces = [try Doubling.trace("a", rows: 1, ms: 2), try Doubling.trace("b", rows: 1, ms: 1)]
+    let c = Doubling.solution("c")
+    let all = traces + [try Doubling.trace("c", rows: 1, ms: 0.1)]
+    let policy = try KernelPolicy(yaml: "default: [cpp]\ndouble: [measured, a, b]\n", file: "k")
+    let decision = try decide([a, b, c], all, policy)
+    #expect(decision.chosen?.solution == "b")
+    #expect(decision.selection == .batchInvariant)
+    #expect(fate(decision, "c") == .policy)
+    #expect(try decide([a, b, c], [], policy).chosen?.solution == "a")
+    try Doubling.library([a, b, c], policy: policy).validatePolicy()
+    #expect(throws: KernelError.self) { try KernelPolicy(yaml: "double: [measured]\n", file: "k") }
+  }
+
   @Test(
     "wrong settings are refused with their line",
     arguments: [
