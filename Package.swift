@@ -53,6 +53,7 @@ let package = Package(
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
     .target(name: "CTensorABI"),
+    .target(name: "CConfinement"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
@@ -86,8 +87,8 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "KernelsBaseline",
-        "KernelsAVX2", "KernelsAVX512",
+        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "CConfinement",
+        "KernelsBaseline", "KernelsAVX2", "KernelsAVX512",
       ], swiftSettings: fast),
     // level 5
     .target(
