@@ -3,7 +3,11 @@ import PackageDescription
 
 // One word per operation: a folder under Kernels/ (literal: SwiftPM caches the manifest, so a list read from the file
 // system would miss a new room).
-let rooms = ["attention", "embedding", "gemm", "kv_store", "rmsnorm", "rope", "sampling", "silu_and_mul"]
+let rooms = [
+  "attention", "embedding", "gemm", "kv_store", "mla", "moe", "rmsnorm", "rope", "sampling", "silu_and_mul",
+]
+// Rooms without kernels in swift/fast: so far they hold plain Swift only.
+let plainRooms = ["mla", "moe"]
 // Rooms that hold only measuring code.
 let leafRooms = ["ceilings", "include"]
 
@@ -45,14 +49,15 @@ let package = Package(
     .target(name: "Tensors"),
     .target(name: "Templates", dependencies: ["JSONText"]),
     .target(name: "Tokenization", dependencies: ["JSONText"], swiftSettings: fast),
-    .target(name: "Paging"),
+    .target(name: "Paging", swiftSettings: fast),
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
     .target(name: "CTensorABI"),
+    .target(name: "CConfinement"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
-    .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"]),
+    .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"], swiftSettings: fast),
     // level 2
     .target(
       name: "KernelRuntime",
@@ -71,7 +76,8 @@ let package = Package(
       ],
       path: "Kernels",
       exclude: leafRooms
-        + rooms.flatMap { ["\($0)/swift/fast", "\($0)/README.md", "\($0)/workloads.jsonl"] }
+        + rooms.flatMap { ["\($0)/README.md", "\($0)/workloads.jsonl"] }
+        + rooms.filter { !plainRooms.contains($0) }.map { "\($0)/swift/fast" }
         + roomsWithCPP.map { "\($0)/cpp" }
         + roomsWithSolutions.flatMap { ["\($0)/definitions", "\($0)/solutions"] },
       swiftSettings: fast),
@@ -81,8 +87,8 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "KernelsBaseline",
-        "KernelsAVX2", "KernelsAVX512",
+        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "CConfinement",
+        "KernelsBaseline", "KernelsAVX2", "KernelsAVX512",
       ], swiftSettings: fast),
     // level 5
     .target(
@@ -130,13 +136,28 @@ var tests: [Target] {
       dependencies: [
         "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
       ]),
+    // Makes inputs of up to gigabytes: optimised in debug builds too.
+    .target(name: "ReferenceInputs", dependencies: ["Tensors"], path: "Tests/ReferenceInputs", swiftSettings: fast),
+    .testTarget(
+      name: "ReferencesTests",
+      dependencies: [
+        "ReferenceInputs", "Benchmarking", "Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText", "TestSupport",
+      ]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
-    .testTarget(name: "PagingTests", dependencies: ["Paging"]),
-    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization"]),
+    // Naive models and what plays them against the real parts, optimised: the tests run a million operations.
+    .target(
+      name: "ModelContests", dependencies: ["Paging", "Scheduling", "Tokenization"], path: "Tests/ModelContests",
+      swiftSettings: fast),
+    .testTarget(name: "PagingTests", dependencies: ["Paging", "ModelContests"]),
+    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization", "ModelContests"]),
     .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
+    .testTarget(
+      name: "GenerationTests",
+      dependencies: [
+        "Generation", "Models", "Kernels", "KernelRuntime", "Scheduling", "Paging", "Tokenization", "TestSupport",
+      ]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ServingTests",
