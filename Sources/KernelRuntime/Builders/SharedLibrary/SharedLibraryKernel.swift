@@ -29,8 +29,12 @@ struct SharedLibraryKernel: Kernel {
     throws(KernelError)
   {
     self.library = library
-    function = try library.kernel(solution.spec.entrySymbol)
-    plan = try ArgumentPlan(definition, constants: context.constants)
+    do throws(KernelError) {
+      function = try library.kernel(solution.spec.entrySymbol)
+      plan = try ArgumentPlan(definition, constants: context.constants)
+    } catch {
+      throw error.about(solution)
+    }
     var passings: [Passing] = [], constants: [Tensor] = []
     for slot in plan.slots {
       var passing = Passing(
