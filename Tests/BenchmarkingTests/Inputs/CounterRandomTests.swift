@@ -1,3 +1,4 @@
+import Tensors
 import Testing
 
 @testable import Benchmarking
@@ -43,6 +44,23 @@ struct CounterRandomTests {
     #expect(abs(normal.map { $0 * $0 }.reduce(0, +) / Double(n) - 1) < 0.02)
     #expect(abs(uniform.reduce(0, +) / Double(n) - 0.5) < 0.01)
     #expect(uniform.allSatisfy { $0 >= 0 && $0 < 1 })
+  }
+
+  @Test func `large float16 tensors hold what small ones do`() {
+    let random = CounterRandom(seed: 7, name: "x"), large = Tensor(.float16, [(1 << 20) + 1]),
+      small = Tensor(.float16, [1000])
+    FloatFilling.normal(large, random, scale: 0.5)
+    FloatFilling.normal(small, random, scale: 0.5)
+    #expect((0..<1000).allSatisfy { large.bits(at: $0) == small.bits(at: $0) })
+    #expect(small.floats[7] == Float(Float16(0.5 * random.normal(7))))
+    // Compared through a table as well.
+    var other = OutputComparison("o", large, large, OutputRule(.ulps(0), nonFinite: .refused))
+    #expect(other.isPassed)
+    let copy = Tensor(.float16, large.shape)
+    FloatFilling.normal(copy, random, scale: 0.5)
+    copy.setBits(DType.float16.encode(1.25), at: 1 << 20)
+    other = OutputComparison("o", copy, large, OutputRule(.exact))
+    #expect(!other.isPassed && other.worst?.hasPrefix("o[1048576] is 1.25, ") == true)
   }
 
   @Test func `a permutation holds every number once`() {

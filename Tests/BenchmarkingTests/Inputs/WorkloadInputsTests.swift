@@ -25,7 +25,7 @@ struct WorkloadInputsTests {
 
   @Test("inputs are valid for shapes of every size", arguments: KnownDefinitions.all)
   func inputsAreValid(_ definition: Definition) throws {
-    for (workload, _) in FuzzWorkloads.workloads(for: definition, seed: 11, count: 7, byteLimit: 1 << 20) {
+    for (workload, _) in FuzzWorkloads.workloads(for: definition, seed: 11, count: 7, byteLimit: 1 << 18) {
       let inputs = try WorkloadInputs(definition, workload, seed: 5)
       #expect(InputValidity.problems(inputs) == [], "\(workload.axes)")
       let outputs = try inputs.outputTensors()

@@ -118,7 +118,7 @@ struct WorkCostTests {
 
   @Test func `every known definition has a finite cost, with inputs and without`() throws {
     for definition in KnownDefinitions.all {
-      for (workload, _) in FuzzWorkloads.workloads(for: definition, seed: 1, count: 3, byteLimit: 1 << 20) {
+      for (workload, _) in FuzzWorkloads.workloads(for: definition, seed: 1, count: 3, byteLimit: 1 << 18) {
         let axes = workload.axes, inputs = try WorkloadInputs(definition, workload, seed: 1)
         let exact = WorkCost(definition, axes: axes, inputs: inputs),
           least = WorkCost(definition, axes: axes, inputs: nil)
