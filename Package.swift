@@ -3,7 +3,11 @@ import PackageDescription
 
 // One word per operation: a folder under Kernels/ (literal: SwiftPM caches the manifest, so a list read from the file
 // system would miss a new room).
-let rooms = ["attention", "embedding", "gemm", "kv_store", "rmsnorm", "rope", "sampling", "silu_and_mul"]
+let rooms = [
+  "attention", "embedding", "gemm", "kv_store", "mla", "moe", "rmsnorm", "rope", "sampling", "silu_and_mul",
+]
+// Rooms without kernels in swift/fast: so far they hold plain Swift only.
+let plainRooms = ["mla", "moe"]
 // Rooms that hold only measuring code.
 let leafRooms = ["ceilings", "include"]
 
@@ -45,15 +49,20 @@ let package = Package(
     .target(name: "Tensors"),
     .target(name: "Templates", dependencies: ["JSONText"]),
     .target(name: "Tokenization", dependencies: ["JSONText"], swiftSettings: fast),
-    .target(name: "Paging"),
+    .target(name: "Paging", swiftSettings: fast),
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
+    .target(name: "CTensorABI"),
+    .target(name: "CConfinement"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
-    .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"]),
+    .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"], swiftSettings: fast),
     // level 2
-    .target(name: "KernelRuntime", dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses"]),
+    .target(
+      name: "KernelRuntime",
+      dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses", "CTensorABI"],
+      resources: [.embedInCode("Builders/Python/worker.py"), .embedInCode("Builders/Swift/tensor_abi.h")]),
     // level 3: the same sources, linked from Kernels/<room>/swift/fast, for each instruction set
     .target(name: "KernelsBaseline", dependencies: ["CPUIntrinsics"], swiftSettings: leaf),
     .target(name: "KernelsAVX2", dependencies: ["CPUIntrinsics"], swiftSettings: avx2),
@@ -67,8 +76,10 @@ let package = Package(
       ],
       path: "Kernels",
       exclude: leafRooms
-        + rooms.flatMap { ["\($0)/swift/fast", "\($0)/README.md", "\($0)/workloads.jsonl"] }
-        + roomsWithCPP.map { "\($0)/cpp" },
+        + rooms.flatMap { ["\($0)/README.md", "\($0)/workloads.jsonl"] }
+        + rooms.filter { !plainRooms.contains($0) }.map { "\($0)/swift/fast" }
+        + roomsWithCPP.map { "\($0)/cpp" }
+        + roomsWithSolutions.flatMap { ["\($0)/definitions", "\($0)/solutions"] },
       swiftSettings: fast),
     // level 4
     .target(
@@ -76,8 +87,8 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "KernelsBaseline",
-        "KernelsAVX2", "KernelsAVX512",
+        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "CConfinement",
+        "KernelsBaseline", "KernelsAVX2", "KernelsAVX512",
       ], swiftSettings: fast),
     // level 5
     .target(
@@ -97,16 +108,18 @@ let package = Package(
       name: "swiftlet",
       dependencies: [
         "Serving", "Generation", "Models", "Scheduling", "Tokenization", "Templates", "Kernels", "KernelRuntime",
-        "Benchmarking", "Tensors", "JSONText",
+        "Benchmarking", "Tensors", "Traces", "JSONText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: [.embedInCode("fetch_model.py")]),
+      resources: [.embedInCode("fetch_model.py"), .embedInCode("swiftlet_kernel.h")]),
   ] + tests,
   cxxLanguageStandard: .cxx17
 )
 
 var roomsWithCPP: [String] { ["embedding", "kv_store", "rmsnorm", "rope", "silu_and_mul"] }
+// Rooms whose kernels are also Solution documents (Scripts/make_solutions.py).
+var roomsWithSolutions: [String] { ["embedding", "rmsnorm", "rope", "silu_and_mul"] }
 
 var tests: [Target] {
   [
@@ -117,17 +130,34 @@ var tests: [Target] {
     .testTarget(
       name: "KernelConformanceTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "Checkpoints"]),
     .testTarget(
+      name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText"]),
+    .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
         "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
       ]),
-    .testTarget(name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces"]),
+    // Makes inputs of up to gigabytes: optimised in debug builds too.
+    .target(name: "ReferenceInputs", dependencies: ["Tensors"], path: "Tests/ReferenceInputs", swiftSettings: fast),
+    .testTarget(
+      name: "ReferencesTests",
+      dependencies: [
+        "ReferenceInputs", "Benchmarking", "Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText", "TestSupport",
+      ]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
-    .testTarget(name: "PagingTests", dependencies: ["Paging"]),
-    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization"]),
+    // Naive models and what plays them against the real parts, optimised: the tests run a million operations.
+    .target(
+      name: "ModelContests", dependencies: ["Paging", "Scheduling", "Tokenization"], path: "Tests/ModelContests",
+      swiftSettings: fast),
+    .testTarget(name: "PagingTests", dependencies: ["Paging", "ModelContests"]),
+    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization", "ModelContests"]),
+    .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
+    .testTarget(
+      name: "GenerationTests",
+      dependencies: [
+        "Generation", "Models", "Kernels", "KernelRuntime", "Scheduling", "Paging", "Tokenization", "TestSupport",
+      ]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ServingTests",

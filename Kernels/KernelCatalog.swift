@@ -13,4 +13,15 @@ public enum KernelCatalog {
     + PagedAttention.solutions
     + SiluAndMul.solutions
     + Sampler.solutions
+    + publicSolutions
+
+  /// Plain Swift for the definitions of the public FlashInfer-Trace data set.
+  private static let publicSolutions: [KernelSolution] =
+    PublicRMSNorm.solutions
+    + PublicGemm.solutions
+    + PublicRotaryEmbedding.solutions
+    + PublicAttention.solutions
+    + PublicMLA.solutions
+    + PublicMoE.solutions
+    + PublicSampling.solutions
 }

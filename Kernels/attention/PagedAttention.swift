@@ -66,7 +66,7 @@ public struct PagedAttention: Sendable {
         ],
         reference: reference(window: window),
         description: "Grouped-query attention of ragged queries over a paged cache; causal; lse in base 2.",
-        tags: window.map { ["window:\($0)"] } ?? [],
+        tags: ["bucket:num_pages=any"] + (window.map { ["window:\($0)"] } ?? []),
         constraints: ["len_indptr == batch_size + 1", "total_q == qo_indptr[-1].item()"])
     }
   }
@@ -124,11 +124,10 @@ public struct PagedAttention: Sendable {
     ]
 
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
-    guard let query = definition.inputs["q"], let cache = definition.inputs["k_cache"],
-      definition.inputs["qo_indptr"] != nil, definition.inputs["kv_last_page_len"] != nil
-    else { return "computes the form with qo_indptr and kv_last_page_len" }
-    if query.dtype != .float32 { return "takes float32 queries, not \(query.dtype.rawValue)" }
-    if ![.float32, .float16, .bfloat16].contains(cache.dtype) { return "no \(cache.dtype.rawValue) cache" }
-    return nil
+    DefinitionForm.refusal(of: definition, among: forms)
+  }
+  private static let forms = [DType.float32, .float16, .bfloat16].map {
+    DefinitionForm(
+      of: Self.definition(queryHeads: 1, keyValueHeads: 1, headDimension: 1, pageSize: 1, cacheType: $0))
   }
 }

@@ -59,8 +59,17 @@ public struct Embedding: Sendable {
     }
   }
 
+  private static let forms: [WeightFormat: DefinitionForm] = Dictionary(
+    uniqueKeysWithValues: WeightFormat.allCases.map { format in
+      (
+        format,
+        DefinitionForm(of: definition(format: format, vocabularySize: 1, hiddenSize: format.blockElements))
+      )
+    })
+
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, context in
-    guard Gemm.format(of: definition) != nil else { return "the definition has no tag weight_format:<format>" }
+    guard let format = Gemm.format(of: definition) else { return "the definition has no tag weight_format:<format>" }
+    if let refusal = forms[format]?.refusal(of: definition) { return refusal }
     guard let table = context.constants["weight"] else { return "the table must be handed over at bind" }
     return table.isContiguous ? nil : "the table must be contiguous"
   }

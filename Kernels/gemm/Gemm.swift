@@ -43,7 +43,7 @@ public struct Gemm: Sendable {
         inputs: inputs, outputs: ["C": .tensor("M", "N", dtype: .float32)],
         reference: GemmReference.python(format: format, hasBias: hasBias),
         description: "A times B transposed\(hasBias ? ", plus bias" : ""); B in \(format.rawValue).",
-        tags: ["weight_format:\(format.rawValue)"])
+        tags: ["weight_format:\(format.rawValue)", "strided:A", "strided:C"])
     }
   }
 
@@ -75,7 +75,12 @@ public struct Gemm: Sendable {
     ]
 
   private static let needsConstantWeight: @Sendable (Definition, BindContext) -> String? = { definition, context in
-    guard format(of: definition) != nil else { return "the definition has no tag weight_format:<format>" }
+    guard let format = format(of: definition) else { return "the definition has no tag weight_format:<format>" }
+    if let refusal = forms[format].flatMap({ DefinitionForm.refusal(of: definition, among: $0) }) { return refusal }
+    if let bytes = definition.axes["row_bytes"]?.value {
+      let expected = definition.constant("K") / format.blockElements * format.blockBytes
+      if bytes != expected { return "row_bytes is \(bytes), expected \(expected) for K in \(format.rawValue)" }
+    }
     guard let weight = context.constants["B"] else { return "the weight B must be handed over at bind" }
     if !weight.isContiguous { return "the weight B must be contiguous" }
     if definition.inputs["bias"] != nil && context.constants["bias"] == nil {
@@ -83,6 +88,16 @@ public struct Gemm: Sendable {
     }
     return nil
   }
+
+  private static let forms: [WeightFormat: [DefinitionForm]] = Dictionary(
+    uniqueKeysWithValues: WeightFormat.allCases.map { format in
+      (
+        format,
+        [false, true].map {
+          DefinitionForm(of: definition(format: format, features: 1, inputs: format.blockElements, hasBias: $0))
+        }
+      )
+    })
 
   private static func unknownFormat(_ definition: Definition) -> KernelError {
     KernelError(.buildFailed, definition: definition.name, "the definition has no tag weight_format:<format>")

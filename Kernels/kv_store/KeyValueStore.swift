@@ -130,8 +130,10 @@ public struct KeyValueStore: Sendable {
   }
 
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
-    let dtype = definition.inputs["k_cache"]?.dtype ?? .float32
-    return [.float32, .float16, .bfloat16].contains(dtype) ? nil : "no \(dtype.rawValue) cache"
+    DefinitionForm.refusal(of: definition, among: forms)
+  }
+  private static let forms = [DType.float32, .float16, .bfloat16].map {
+    DefinitionForm(of: Self.definition(keyValueHeads: 1, headDimension: 1, pageSize: 1, cacheType: $0))
   }
 
   /// Wraps a scatter: slots are checked, and caches copied first when the outputs are not the inputs.

@@ -54,8 +54,14 @@ public struct FusedAddRMSNorm: Sendable {
     }
   }
 
+  /// The public data set has other forms of this operation.
+  private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
+    form.refusal(of: definition)
+  }
+  private static let form = DefinitionForm(of: definition(hiddenSize: 1))
+
   static let solutions: [KernelSolution] =
-    KernelSolution.fastSwift(operation: "fused_add_rmsnorm", room: "rmsnorm") {
+    KernelSolution.fastSwift(operation: "fused_add_rmsnorm", room: "rmsnorm", supports: supports) {
       set, definition, _ throws(KernelError) in
       let hidden = definition.constant("hidden_size"), fused = RMSNormFunctions.fusedAddRMSNorm(set)
       return SwiftKernel { arguments, stream throws(KernelError) in
@@ -69,7 +75,7 @@ public struct FusedAddRMSNorm: Sendable {
         }
       }
     } + [
-      .cpu(operation: "fused_add_rmsnorm", flavor: .cpp, source: "Kernels/rmsnorm/cpp") {
+      .cpu(operation: "fused_add_rmsnorm", flavor: .cpp, source: "Kernels/rmsnorm/cpp", supports: supports) {
         definition, _ throws(KernelError) in
         let hidden = definition.constant("hidden_size")
         return SwiftKernel { arguments, _ throws(KernelError) in
@@ -80,7 +86,7 @@ public struct FusedAddRMSNorm: Sendable {
             arguments[0].tensor.shape[0], hidden)
         }
       },
-      .cpu(operation: "fused_add_rmsnorm", flavor: .swift, source: "Kernels/rmsnorm/swift") {
+      .cpu(operation: "fused_add_rmsnorm", flavor: .swift, source: "Kernels/rmsnorm/swift", supports: supports) {
         definition, _ throws(KernelError) in
         let hidden = definition.constant("hidden_size")
         return SwiftKernel { arguments, _ throws(KernelError) in

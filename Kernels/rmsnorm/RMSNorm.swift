@@ -45,8 +45,15 @@ public struct RMSNorm: Sendable {
     }
   }
 
+  /// The public data set has other forms of this operation.
+  private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
+    form.refusal(of: definition)
+  }
+  private static let form = DefinitionForm(of: definition(hiddenSize: 1))
+
   static let solutions: [KernelSolution] =
-    KernelSolution.fastSwift(operation: "rmsnorm", room: "rmsnorm") { set, definition, _ throws(KernelError) in
+    KernelSolution.fastSwift(operation: "rmsnorm", room: "rmsnorm", supports: supports) {
+      set, definition, _ throws(KernelError) in
       let hidden = definition.constant("hidden_size"), rmsNorm = RMSNormFunctions.rmsNorm(set)
       return SwiftKernel { arguments, stream throws(KernelError) in
         let x = arguments[0].tensor.elements(as: Float.self), weight = arguments[1].tensor.elements(as: Float.self)
@@ -58,7 +65,8 @@ public struct RMSNorm: Sendable {
         }
       }
     } + [
-      .cpu(operation: "rmsnorm", flavor: .cpp, source: "Kernels/rmsnorm/cpp") { definition, _ throws(KernelError) in
+      .cpu(operation: "rmsnorm", flavor: .cpp, source: "Kernels/rmsnorm/cpp", supports: supports) {
+        definition, _ throws(KernelError) in
         let hidden = definition.constant("hidden_size")
         return SwiftKernel { arguments, _ throws(KernelError) in
           swiftlet_rmsnorm(
@@ -67,7 +75,8 @@ public struct RMSNorm: Sendable {
             hidden)
         }
       },
-      .cpu(operation: "rmsnorm", flavor: .swift, source: "Kernels/rmsnorm/swift") { definition, _ throws(KernelError) in
+      .cpu(operation: "rmsnorm", flavor: .swift, source: "Kernels/rmsnorm/swift", supports: supports) {
+        definition, _ throws(KernelError) in
         let hidden = definition.constant("hidden_size")
         return SwiftKernel { arguments, _ throws(KernelError) in
           rmsNormOracle(

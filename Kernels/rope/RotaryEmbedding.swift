@@ -102,8 +102,11 @@ public struct RotaryEmbedding: Sendable {
   }
 
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
-    style(of: definition) == nil ? "the definition has no tag rotary_style:<neox|interleaved>" : nil
+    if style(of: definition) == nil { return "the definition has no tag rotary_style:<neox|interleaved>" }
+    return form.refusal(of: definition)
   }
+  private static let form = DefinitionForm(
+    of: definition(queryHeads: 1, keyValueHeads: 1, headDimension: 2, rotaryDimension: 2, style: .neox))
 
   private typealias Function =
     @Sendable (

@@ -66,12 +66,19 @@ public struct Sampler: Sendable {
     }
   }
 
+  /// The public data set has other forms of this operation.
+  private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
+    form.refusal(of: definition)
+  }
+  private static let form = DefinitionForm(of: definition(vocabularySize: 1))
+
   static let solutions: [KernelSolution] =
-    KernelSolution.fastSwift(operation: "sampling", room: "sampling") { set, definition, _ throws(KernelError) in
+    KernelSolution.fastSwift(operation: "sampling", room: "sampling", supports: supports) {
+      set, definition, _ throws(KernelError) in
       let fast = FastSampling(set: set)
       return sampling(definition) { fast.sample($0, $1) }
     } + [
-      .cpu(operation: "sampling", flavor: .swift, source: "Kernels/sampling/swift") {
+      .cpu(operation: "sampling", flavor: .swift, source: "Kernels/sampling/swift", supports: supports) {
         definition, _ throws(KernelError) in
         sampling(definition) { samplingOracle($0, $1) }
       }

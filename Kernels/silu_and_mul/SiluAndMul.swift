@@ -53,8 +53,15 @@ public struct SiluAndMul: Sendable {
     }
   }
 
+  private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
+    if let refusal = form.refusal(of: definition) { return refusal }
+    let width = definition.constant("intermediate_size"), double = definition.constant("double_size")
+    return double == 2 * width ? nil : "double_size is \(double), expected 2 * intermediate_size = \(2 * width)"
+  }
+  private static let form = DefinitionForm(of: definition(intermediateSize: 1))
+
   static let solutions: [KernelSolution] =
-    KernelSolution.fastSwift(operation: "silu_and_mul", room: "silu_and_mul") {
+    KernelSolution.fastSwift(operation: "silu_and_mul", room: "silu_and_mul", supports: supports) {
       set, definition, _ throws(KernelError) in
       let width = definition.constant("intermediate_size"), function = function(set)
       return SwiftKernel { arguments, stream throws(KernelError) in
@@ -66,7 +73,7 @@ public struct SiluAndMul: Sendable {
         }
       }
     } + [
-      .cpu(operation: "silu_and_mul", flavor: .cpp, source: "Kernels/silu_and_mul/cpp") {
+      .cpu(operation: "silu_and_mul", flavor: .cpp, source: "Kernels/silu_and_mul/cpp", supports: supports) {
         definition, _ throws(KernelError) in
         let width = definition.constant("intermediate_size")
         return SwiftKernel { arguments, stream throws(KernelError) in
@@ -79,7 +86,7 @@ public struct SiluAndMul: Sendable {
           }
         }
       },
-      .cpu(operation: "silu_and_mul", flavor: .swift, source: "Kernels/silu_and_mul/swift") {
+      .cpu(operation: "silu_and_mul", flavor: .swift, source: "Kernels/silu_and_mul/swift", supports: supports) {
         definition, _ throws(KernelError) in
         let width = definition.constant("intermediate_size")
         return SwiftKernel { arguments, _ throws(KernelError) in

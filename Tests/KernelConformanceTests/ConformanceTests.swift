@@ -37,10 +37,11 @@ import Traces
     }
   }
 
-  @Test("every operation of the catalog has a definition, an oracle and another solution that runs on any processor")
+  @Test("every operation of the engine has a definition, an oracle and another solution that runs on any processor")
   func everyOperationIsCovered() {
     let definitions = Set(ConformanceDefinitions.all.map(\.opType))
-    for operation in Set(KernelCatalog.solutions.map(\.operation)) {
+    // References of public definitions are compared with the definitions' own Python, in ReferencesTests.
+    for operation in Set(KernelCatalog.solutions.filter { !$0.name.hasSuffix("_reference") }.map(\.operation)) {
       #expect(definitions.contains(operation), "\(operation) has no definition here")
       let cases = ConformanceCase.all.filter { $0.definition.opType == operation }
       #expect(cases.contains { $0.solution.flavor == .swift }, "\(operation) has no oracle")

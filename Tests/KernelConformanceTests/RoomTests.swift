@@ -9,12 +9,12 @@ import Traces
 /// What each room holds beside its kernels: prose, and workloads as the default model calls the operation.
 @Suite struct RoomTests {
   private static let rooms = [
-    "attention", "embedding", "gemm", "kv_store", "rmsnorm", "rope", "sampling", "silu_and_mul",
+    "attention", "embedding", "gemm", "kv_store", "mla", "moe", "rmsnorm", "rope", "sampling", "silu_and_mul",
   ]
-  private static let folder =
-    String(#filePath.dropLast("Tests/KernelConformanceTests/RoomTests.swift".count)) + "Kernels/"
+  private static let root = String(#filePath.dropLast("Tests/KernelConformanceTests/RoomTests.swift".count))
+  private static let folder = root + "Kernels/"
 
-  /// Definitions with the sizes of SmolLM2-135M in Q4_1, by name.
+  /// Definitions with the sizes of SmolLM2-135M in Q4_1, by name; for operations that it lacks, those of public models.
   private static let definitions: [String: Definition] = Dictionary(
     uniqueKeysWithValues: [
       FusedAddRMSNorm.definition(hiddenSize: 576),
@@ -26,7 +26,14 @@ import Traces
       PagedAttention.definition(
         queryHeads: 9, keyValueHeads: 3, headDimension: 64, pageSize: 16, cacheType: .float16),
       SiluAndMul.definition(intermediateSize: 1536), Sampler.definition(vocabularySize: 49_152),
-    ].map { ($0.name, $0) })
+      publicDefinition("mla_paged/mla_paged_decode_h16_ckv512_kpe64_ps1"),
+      publicDefinition("moe/moe_fp8_block_scale_renorm_topk8_e128_h2048_i768"),
+    ].compactMap { $0 }.map { ($0.name, $0) })
+
+  private static func publicDefinition(_ name: String) -> Definition? {
+    FileManager.default.contents(atPath: root + "Tests/Fixtures/flashinfer-trace/definitions/\(name).json")
+      .flatMap { try? Definition(json: Array($0)) }
+  }
 
   @Test("the list of rooms is that of the solutions' sources")
   func roomsAreListed() {
