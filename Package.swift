@@ -107,7 +107,8 @@ let package = Package(
     .executableTarget(
       name: "swiftlet",
       dependencies: [
-        "Serving", "Generation", "Models", "Scheduling", "Tokenization", "Templates", "Kernels", "KernelRuntime",
+        "Serving", "Generation", "Models", "Scheduling", "Paging", "Tokenization", "Templates", "Kernels",
+        "KernelRuntime",
         "Benchmarking", "Tensors", "Traces", "JSONText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),

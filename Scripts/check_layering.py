@@ -28,12 +28,14 @@ ALLOWED = {
     "CPUIntrinsics": "",
     "CProcesses": "",
     "CConfinement": "",
+    "CTensorABI": "",
+    "CConfinement": "",
     "CUDADriver": "Tensors",
     "Traces": "Tensors",
     "Checkpoints": "Tensors",
     "Scheduling": "Paging Tokenization",
     # level 2
-    "KernelRuntime": "Tensors Traces CUDADriver CPUIntrinsics CProcesses",
+    "KernelRuntime": "Tensors Traces CUDADriver CPUIntrinsics CProcesses CTensorABI",
     "Communication": "Tensors CUDADriver",
     # level 3: the leaf targets are compiled for one instruction set each
     "KernelsBaseline": "CPUIntrinsics",

@@ -26,8 +26,9 @@ public struct DecoderRunner: ModelRunning {
 
   public var vocabularySize: Int { model.configuration.vocabularySize }
 
+  public mutating func betweenSteps() -> Bool { switchboard?.betweenSteps() ?? false }
+
   public mutating func forward(_ batch: Batch) throws {
-    switchboard?.betweenSteps()
     stream.phase = batch.sequences.allSatisfy { $0.tokens.count == 1 } ? .decode : .prefill
     logits = try model.forward(Self.forwardBatch(batch), kv: kv, workspace: workspace, on: stream)
   }

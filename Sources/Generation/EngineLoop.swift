@@ -46,6 +46,7 @@ struct EngineLoop: ~Copyable {
   }
 
   private mutating func step() {
+    if runner.betweenSteps() { scheduler.forgetPrefixes() }
     guard let batch = scheduler.schedule() else { return }
     let outcome = run(batch)
     commit(batch, outcome)

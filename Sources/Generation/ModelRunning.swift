@@ -27,6 +27,11 @@ public protocol ModelRunning {
   /// Logits in a row; token ids are below it.
   var vocabularySize: Int { get }
 
+  /// Called before each step is scheduled.
+  /// - Returns: whether the model computes other keys and values from now on than it did before, because a kernel was
+  ///   switched: what is in pages must not be shared with new requests then.
+  mutating func betweenSteps() -> Bool
+
   /// Runs the batch: computes keys and values of all its tokens into their pages, and the logits that are wanted.
   ///
   /// Slots of a page hold what the last batch that wrote them put there; a page that was given to another sequence is
@@ -44,6 +49,10 @@ public protocol ModelRunning {
   ///
   /// Every row is finite. The logits must be unchanged afterwards: log-probabilities are read from them.
   mutating func sample(_ draws: [Draw]) throws -> [TokenID]
+}
+
+extension ModelRunning {
+  public mutating func betweenSteps() -> Bool { false }
 }
 
 /// Turns the tokens of one output into text, piece by piece. `IncrementalDetokenizer` is the real one.

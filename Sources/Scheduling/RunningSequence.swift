@@ -33,14 +33,15 @@ struct RunningSequence {
   /// How many newer sequences got pages while it waited.
   var overtakes = 0
 
-  init(handle: Int, request: GenerationRequest, configuration: SchedulerConfiguration) {
+  /// - epoch: prefixes are shared among requests of one epoch only.
+  init(handle: Int, request: GenerationRequest, configuration: SchedulerConfiguration, epoch: Int) {
     self.handle = handle
     promptCount = request.prompt.count
     outputLimit = min(request.maxTokens, configuration.contextLength - request.prompt.count)
     stopTokens = request.stop.ignoresStopTokens ? [] : request.stop.tokenIDs
     tokens = request.prompt
     table = BlockTable(pageSize: configuration.pageSize)
-    (salt, priority) = (request.cacheSalt, request.priority)
+    (salt, priority) = ("\(epoch):\(request.cacheSalt)", request.priority)
   }
 
   var outputCount: Int { tokens.count - promptCount }

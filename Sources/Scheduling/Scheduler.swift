@@ -45,6 +45,8 @@ public struct Scheduler: ~Copyable {
   /// Counts steps: the cache's idea of time.
   var clock = 0
   private var nextHandle = 0
+  /// Requests of one epoch share prefixes.
+  private var cacheEpoch = 0
   /// How often a sequence had to give its pages back.
   public internal(set) var preemptions = 0
 
@@ -83,7 +85,8 @@ public struct Scheduler: ~Copyable {
     }
     let handle = nextHandle
     nextHandle += 1
-    sequences[handle] = RunningSequence(handle: handle, request: request, configuration: configuration)
+    sequences[handle] = RunningSequence(
+      handle: handle, request: request, configuration: configuration, epoch: cacheEpoch)
     waiting.append(handle)
     return handle
   }
@@ -111,6 +114,13 @@ public struct Scheduler: ~Copyable {
   /// Gives up all cached pages. Results must not depend on it, which tests show.
   /// - Returns: how many there were.
   @discardableResult public mutating func clearCache() -> Int { cache.evict(.max) }
+
+  /// From now on nothing is shared with what was computed before: the model computes something else than it did.
+  /// Requests that are live go on with what they have; it is not shared with requests that come after this.
+  public mutating func forgetPrefixes() {
+    cacheEpoch += 1
+    cache.evict(.max)
+  }
 
   mutating func preempt(_ handle: Int) {
     running.removeSorted(handle)

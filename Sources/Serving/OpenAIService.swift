@@ -165,6 +165,7 @@ public struct OpenAIService: Sendable {
           maxTokens: min(maxTokens ?? room, room))
         request.sampling = shared.sampling(ofChoice: choice)
         request.stop = shared.stop
+        (request.cacheSalt, request.priority) = (shared.cacheSalt, shared.priority)
         do {
           streams.append(try model.generator.generate(request))
         } catch { throw APIError(error, promptParam: promptParam) }

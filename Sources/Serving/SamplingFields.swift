@@ -8,6 +8,10 @@ struct SamplingFields: Sendable {
   var stop: StopConditions
   /// Answers per prompt.
   var choices: Int
+  /// Requests share computed prefixes only with those of the same salt.
+  var cacheSalt = ""
+  /// Where the server orders requests by priority: larger goes first.
+  var priority = 0
 
   init(_ fields: FieldReader, model: ServedModel, limits: RequestLimits) throws(APIError) {
     try Self.refuseUnsupported(fields)
@@ -36,6 +40,14 @@ struct SamplingFields: Sendable {
       sampling.logitBias = try Self.logitBias(bias, vocabularySize: model.prompts.vocabularySize, limits: limits)
     }
     stop = try Self.stop(fields, model: model, limits: limits)
+    if let salt = try fields.string("cache_salt") {
+      guard (1...limits.cacheSaltBytes).contains(salt.utf8.count) else {
+        throw .invalid(
+          "cache_salt", "'cache_salt' must have 1 to \(limits.cacheSaltBytes) bytes, found \(salt.utf8.count)")
+      }
+      cacheSalt = salt
+    }
+    priority = try fields.int("priority", in: -1_000_000...1_000_000) ?? 0
   }
 
   /// The parameters of one of several answers: the same request draws the same answers, each its own.
@@ -108,7 +120,7 @@ struct SamplingFields: Sendable {
     for name in [
       "guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "json_schema", "regex",
       "ebnf", "grammar", "stop_regex", "logits_processors", "prompt_embeds", "chat_template", "chat_template_kwargs",
-      "lora_path", "cache_salt", "web_search_options", "functions", "function_call", "audio",
+      "lora_path", "web_search_options", "functions", "function_call", "audio",
     ] { try fields.refuse(name) }
     try fields.refuse("min_tokens", unless: .int(0))
     try fields.refuse("use_beam_search", unless: .bool(false))

@@ -12,6 +12,8 @@ public struct RequestLimits: Sendable, Hashable {
   public var tools = 128
   /// Stop strings, and the length of each in bytes.
   public var stopStrings = 4, stopStringBytes = 1024
+  /// The length of `cache_salt` in bytes.
+  public var cacheSaltBytes = 256
   /// Stop token ids.
   public var stopTokenIDs = 64
   /// Entries of `logit_bias`.

@@ -37,6 +37,8 @@ struct KernelFuzzing {
   ) throws -> [KernelMeasurement] {
     var options = benchmark.options, found: [KernelMeasurement] = []
     (options.pattern, options.seed) = (values, seed)
+    // Huge values cancel: what is allowed must grow with the reference.
+    options.rules = { .rules(for: $0).growingWithReference }
     _ = try KernelBenchmark(options).run(
       entry.definition, workloads: [workload], candidates: entry.candidates, reference: entry.reference
     ) { found.append($0) }

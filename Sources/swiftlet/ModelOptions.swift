@@ -3,6 +3,8 @@ import FoundationEssentials
 import Generation
 import Glibc
 import KernelRuntime
+import Paging
+import Scheduling
 import Tensors
 
 /// The options of every command that runs a model.
@@ -29,6 +31,18 @@ struct ModelOptions: ParsableArguments {
 
   @Option(help: "Tokens computed in one step, of decoding and of prompts together.")
   var maxBatchTokens = 256
+
+  @Flag(inversion: .prefixedNo, help: "Keep the pages of computed prefixes for requests that begin alike.")
+  var prefixCache = true
+
+  @Option(help: "Which cached pages go first when memory is short: lru, lfu, fifo or priority.")
+  var evictionPolicy = "lru"
+
+  @Option(help: "Who goes first of those that wait: fcfs, lpm (longest prefix match), dfs-weight or priority.")
+  var queuePolicy = "fcfs"
+
+  @Option(help: "How many newer requests may go before one that waits.")
+  var maxOvertakes = 64
 
   func validate() throws {
     if let threads, !(1...1024).contains(threads) {
@@ -61,6 +75,19 @@ struct ModelOptions: ParsableArguments {
     options.pageSize = pageSize
     options.contextLength = contextLength
     options.maxBatchTokens = maxBatchTokens
+    options.prefixCaching = prefixCache
+    guard let eviction = EvictionPolicy(rawValue: evictionPolicy) else {
+      throw ValidationError("--eviction-policy is \(evictionPolicy); it must be lru, lfu, fifo or priority")
+    }
+    options.evictionPolicy = eviction
+    guard let queue = QueuePolicy(rawValue: queuePolicy) else {
+      throw ValidationError("--queue-policy is \(queuePolicy); it must be fcfs, lpm, dfs-weight or priority")
+    }
+    options.queuePolicy = queue
+    guard (0...1_000_000).contains(maxOvertakes) else {
+      throw ValidationError("--max-overtakes is \(maxOvertakes); it must be 0 to 1000000")
+    }
+    options.maxOvertakes = maxOvertakes
     return options
   }
 

@@ -6,7 +6,10 @@ struct Swiftlet: AsyncParsableCommand {
     commandName: "swiftlet",
     abstract: "Serve large language models with kernels that can be swapped.",
     version: Version.text,
-    subcommands: [Serve.self, Chat.self, Generate.self, Pull.self, KernelsCommand.self, Bench.self, TracesCommand.self])
+    subcommands: [
+      Serve.self, Chat.self, Generate.self, Pull.self, KernelsCommand.self, Bench.self, TracesCommand.self,
+      CacheCommand.self, KernelWorkerCommand.self,
+    ])
 }
 
 enum Version {

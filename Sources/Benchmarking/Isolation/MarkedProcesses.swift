@@ -15,7 +15,9 @@ enum MarkedProcesses {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      guard let process = pid_t(name), process != getpid(), environment(of: process).contains(mark[...]) else { continue }
+      guard let process = pid_t(name), process != getpid(), environment(of: process).contains(mark[...]) else {
+        continue
+      }
       found.append(process)
     }
     return found

@@ -86,6 +86,7 @@ final class KernelSlot: @unchecked Sendable {
         definition: definition.name, failed: failed.name, replacement: next.solution.name, reason: error.reason,
         quarantineProblem: trouble))
     replaceEverywhere(failed.name, by: next, route: .fallback)
+    library.switchboard?.noteReplacement()
   }
 
   /// On the engine's thread: nothing is compiled for it.

@@ -21,6 +21,8 @@ public final class KernelSwitchboard: Sendable {
   }
   private let state = Mutex(State())
   private let hasPending = Atomic<Bool>(false)
+  /// Whether a kernel was replaced in the middle of a step, because it failed.
+  private let hasReplacements = Atomic<Bool>(false)
   /// Switches that can be taken back.
   private static let historyLimit = 16
   private static let eventLimit = 256
@@ -74,19 +76,24 @@ public final class KernelSwitchboard: Sendable {
 
   // MARK: the engine's thread
 
-  /// Applies what was handed over. Called between steps; costs one load when there is nothing.
+  /// Applies what was handed over. Called between steps; costs two loads when there is nothing.
+  /// - Returns: whether other kernels run from now on than before the last call, so that results may differ in their bits.
   @inline(__always)
-  public func betweenSteps() {
-    if hasPending.load(ordering: .acquiring) { applyPending() }
+  @discardableResult
+  public func betweenSteps() -> Bool {
+    if !hasPending.load(ordering: .acquiring) && !hasReplacements.load(ordering: .relaxed) { return false }
+    return applyPending()
   }
 
-  private func applyPending() {
+  private func applyPending() -> Bool {
+    var changed = hasReplacements.exchange(false, ordering: .relaxed)
     hasPending.store(false, ordering: .relaxed)
     for change in state.withLock({ state in
       defer { state.pending = [] }
       return state.pending
     }) {
       let undo = change.apply()
+      if undo != nil { changed = true }
       state.withLock { state in
         if !change.isUndo, let undo {
           state.history.append(undo)
@@ -96,7 +103,11 @@ public final class KernelSwitchboard: Sendable {
         Self.note(change.summary, &state)
       }
     }
+    return changed
   }
+
+  /// A kernel took another's place in the middle of a step.
+  func noteReplacement() { hasReplacements.store(true, ordering: .relaxed) }
 
   /// A shadow run came to its end.
   func settle(_ slot: KernelSlot, _ shadow: ShadowRun, _ verdict: ShadowRun.Verdict) {

@@ -115,7 +115,10 @@ struct KernelChooser {
       }
       if measured == nil && solution.isBatchInvariant != true {
         return Refusal(
-          reason: .notBatchInvariant, text: "nobody has checked that its results do not depend on the batch")
+          reason: .notBatchInvariant,
+          text: solution.isBatchInvariant == false
+            ? "its results depend on what else is in the batch"
+            : "nobody has checked that its results do not depend on the batch")
       }
     }
     if case .boundedError(let absolute, let relative) = selection {

@@ -12,6 +12,13 @@ import Tokenization
 
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    abstract: "Measure a model, or each kernel, on this machine.", subcommands: [BenchModel.self, BenchKernels.self],
+    defaultSubcommand: BenchModel.self)
+}
+
+struct BenchModel: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "model",
     abstract: "Measure decoding and prefill on this machine, beside what the machine can do at best.",
     discussion: "Each figure is the best of several runs, since other programs use the machine too.")
 
@@ -82,6 +89,7 @@ struct Bench: AsyncParsableCommand {
   ) async throws -> JSONValue {
     var options = try model.engineOptions()
     options.threads = threads
+    options.prefixCaching = false  // prompts of one length begin like those of another
     let library = try model.kernelOptions.library(log: .quiet)
     let engine = try await Engine.start(
       files, tokenizer: { NoText() }, library: library, options: options,

@@ -10,7 +10,7 @@ import Traces
 struct KernelsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kernels", abstract: "Look at the kernels and how they are chosen.",
-    subcommands: [List.self, Explain.self, KernelsAdd.self], defaultSubcommand: List.self)
+    subcommands: [List.self, Explain.self, KernelsAdd.self, KernelsBuild.self], defaultSubcommand: List.self)
 
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
