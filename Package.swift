@@ -52,12 +52,16 @@ let package = Package(
     .target(name: "Paging"),
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
+    .target(name: "CTensorABI"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
     .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"]),
     // level 2
-    .target(name: "KernelRuntime", dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses"]),
+    .target(
+      name: "KernelRuntime",
+      dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses", "CTensorABI"],
+      resources: [.embedInCode("Builders/Python/worker.py"), .embedInCode("Builders/Swift/tensor_abi.h")]),
     // level 3: the same sources, linked from Kernels/<room>/swift/fast, for each instruction set
     .target(name: "KernelsBaseline", dependencies: ["CPUIntrinsics"], swiftSettings: leaf),
     .target(name: "KernelsAVX2", dependencies: ["CPUIntrinsics"], swiftSettings: avx2),
@@ -73,7 +77,8 @@ let package = Package(
       exclude: leafRooms
         + rooms.flatMap { ["\($0)/README.md", "\($0)/workloads.jsonl"] }
         + rooms.filter { !plainRooms.contains($0) }.map { "\($0)/swift/fast" }
-        + roomsWithCPP.map { "\($0)/cpp" },
+        + roomsWithCPP.map { "\($0)/cpp" }
+        + roomsWithSolutions.flatMap { ["\($0)/definitions", "\($0)/solutions"] },
       swiftSettings: fast),
     // level 4
     .target(
@@ -81,9 +86,9 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "JSONText", "CProcesses", "KernelsBaseline", "KernelsAVX2",
-        "KernelsAVX512",
-      ]),
+        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "KernelsBaseline",
+        "KernelsAVX2", "KernelsAVX512",
+      ], swiftSettings: fast),
     // level 5
     .target(
       name: "Generation",
@@ -102,16 +107,18 @@ let package = Package(
       name: "swiftlet",
       dependencies: [
         "Serving", "Generation", "Models", "Scheduling", "Tokenization", "Templates", "Kernels", "KernelRuntime",
-        "Benchmarking", "Tensors", "JSONText",
+        "Benchmarking", "Tensors", "Traces", "JSONText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: [.embedInCode("fetch_model.py")]),
+      resources: [.embedInCode("fetch_model.py"), .embedInCode("swiftlet_kernel.h")]),
   ] + tests,
   cxxLanguageStandard: .cxx17
 )
 
 var roomsWithCPP: [String] { ["embedding", "kv_store", "rmsnorm", "rope", "silu_and_mul"] }
+// Rooms whose kernels are also Solution documents (Scripts/make_solutions.py).
+var roomsWithSolutions: [String] { ["embedding", "rmsnorm", "rope", "silu_and_mul"] }
 
 var tests: [Target] {
   [
@@ -126,13 +133,21 @@ var tests: [Target] {
     .testTarget(
       name: "ReferencesTests",
       dependencies: [
-        "ReferenceInputs", "Benchmarking", "Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText", "TestSupport",
+        "ReferenceInputs", "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText",
+        "TestSupport",
       ]),
-    .testTarget(name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces"]),
+    .testTarget(
+      name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText"]),
+    .testTarget(
+      name: "BenchmarkingTests",
+      dependencies: [
+        "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
+      ]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
     .testTarget(name: "PagingTests", dependencies: ["Paging"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization"]),
+    .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),

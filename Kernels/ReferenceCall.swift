@@ -59,7 +59,7 @@ extension KernelSolution {
   ) -> KernelSolution {
     KernelSolution(
       operation: operation, definition: nil, name: "\(operation)_swift_reference", flavor: .swift, author: "swiftlet",
-      source: "Kernels/\(room)/swift", isBatchInvariant: isBatchInvariant,
+      source: "Kernels/\(room)/swift", isBatchInvariant: isBatchInvariant, needsCompilation: false,
       availability: { definition, context in
         if context.device != .cpu { return .unavailable(because: "runs on the CPU only") }
         return supports(definition).map { .unavailable(because: $0) } ?? .available

@@ -42,7 +42,7 @@ ALLOWED = {
     "Kernels": "KernelRuntime Tensors Traces Checkpoints CPUIntrinsics KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 4
     "Models": "Kernels KernelRuntime Communication Checkpoints Tensors Traces",
-    "Benchmarking": "KernelRuntime Kernels Traces Tensors CPUIntrinsics CProcesses KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
+    "Benchmarking": "KernelRuntime Kernels Traces Tensors Checkpoints CPUIntrinsics CProcesses KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 5 and up
     "Generation": "Models KernelRuntime Scheduling Paging Tokenization Tensors",
     "Serving": "Generation Scheduling Tokenization Templates"

@@ -66,7 +66,7 @@ public struct PagedAttention: Sendable {
         ],
         reference: reference(window: window),
         description: "Grouped-query attention of ragged queries over a paged cache; causal; lse in base 2.",
-        tags: window.map { ["window:\($0)"] } ?? [],
+        tags: ["bucket:num_pages=any"] + (window.map { ["window:\($0)"] } ?? []),
         constraints: ["len_indptr == batch_size + 1", "total_q == qo_indptr[-1].item()"])
     }
   }

@@ -43,7 +43,7 @@ public struct Gemm: Sendable {
         inputs: inputs, outputs: ["C": .tensor("M", "N", dtype: .float32)],
         reference: GemmReference.python(format: format, hasBias: hasBias),
         description: "A times B transposed\(hasBias ? ", plus bias" : ""); B in \(format.rawValue).",
-        tags: ["weight_format:\(format.rawValue)"])
+        tags: ["weight_format:\(format.rawValue)", "strided:A", "strided:C"])
     }
   }
 

@@ -11,20 +11,24 @@ public struct DecoderRunner: ModelRunning {
   private let workspace: DecoderWorkspace
   private let sampler: TokenSampler
   private let stream: any ExecutionStream
+  private let switchboard: KernelSwitchboard?
   private var logits: Tensor
 
-  /// - workspace: for at least the scheduler's largest step.
+  /// - workspace: for at least the scheduler's largest step. switchboard: changes of kernels that wait for a step's end.
   public init(
-    model: any Model, kv: KVStore, workspace: DecoderWorkspace, sampler: TokenSampler, stream: any ExecutionStream
+    model: any Model, kv: KVStore, workspace: DecoderWorkspace, sampler: TokenSampler, stream: any ExecutionStream,
+    switchboard: KernelSwitchboard? = nil
   ) {
     (self.model, self.kv, self.workspace) = (model, kv, workspace)
-    (self.sampler, self.stream) = (sampler, stream)
+    (self.sampler, self.stream, self.switchboard) = (sampler, stream, switchboard)
     logits = Tensor(.float32, [0, model.configuration.vocabularySize])
   }
 
   public var vocabularySize: Int { model.configuration.vocabularySize }
 
   public mutating func forward(_ batch: Batch) throws {
+    switchboard?.betweenSteps()
+    stream.phase = batch.sequences.allSatisfy { $0.tokens.count == 1 } ? .decode : .prefill
     logits = try model.forward(Self.forwardBatch(batch), kv: kv, workspace: workspace, on: stream)
   }
 

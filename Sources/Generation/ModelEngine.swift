@@ -52,7 +52,7 @@ extension Engine {
         kv: KVStore(model, pageCount: pages, pageSize: options.pageSize, dtype: options.kvType),
         workspace: DecoderWorkspace(model, maxTokens: limits.maxBatchTokens, maxSampledRows: limits.maxRunning),
         sampler: try TokenSampler(library, vocabularySize: model.vocabularySize, maxRows: limits.maxRunning),
-        stream: CPUStream(threads: options.threads))
+        stream: CPUStream(threads: options.threads), switchboard: library.switchboard)
     }
   }
 

@@ -5,6 +5,7 @@ import Tensors
 /// Not Sendable: one engine thread owns it. Scratch memory is handed out per call and reused by the next call.
 public final class CPUStream: ExecutionStream {
   public let pool: WorkerPool
+  public var phase: KernelPhase?
   private var scratch = Storage(byteCount: 1 << 20)
 
   /// - Parameter threads: all threads, the caller included; at least 1.

@@ -52,6 +52,8 @@ public struct KernelSolution: Sendable {
   /// Whether a row's result depends on that row alone, bit by bit, whatever else is in the call and however many threads
   /// compute it; nil when nobody said so (a benchmark finds out).
   public let isBatchInvariant: Bool?
+  /// Whether `build` runs a compiler or starts a process.
+  public let needsCompilation: Bool
   public let availability: @Sendable (Definition, BindContext) -> Availability
   public let build: @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
 
@@ -65,16 +67,19 @@ public struct KernelSolution: Sendable {
     self.init(
       operation: operation, definition: nil,
       name: [operation, flavor.rawValue, variant].filter { !$0.isEmpty }.joined(separator: "_"), flavor: flavor,
-      author: "swiftlet", source: source, isBatchInvariant: true, availability: availability, build: build)
+      author: "swiftlet", source: source, isBatchInvariant: true, needsCompilation: false, availability: availability,
+      build: build)
   }
 
   public init(
     operation: String, definition: String?, name: String, flavor: KernelFlavor, author: String, source: String,
-    isBatchInvariant: Bool?, availability: @escaping @Sendable (Definition, BindContext) -> Availability,
+    isBatchInvariant: Bool?, needsCompilation: Bool,
+    availability: @escaping @Sendable (Definition, BindContext) -> Availability,
     build: @escaping @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
   ) {
     (self.operation, self.definition, self.name, self.flavor) = (operation, definition, name, flavor)
     (self.author, self.source, self.isBatchInvariant) = (author, source, isBatchInvariant)
+    self.needsCompilation = needsCompilation
     (self.availability, self.build) = (availability, build)
   }
 
@@ -98,4 +103,7 @@ public struct KernelFlavor: RawRepresentable, Sendable, Hashable, CustomStringCo
   public static let cuda = KernelFlavor(rawValue: "cuda")
   public static let triton = KernelFlavor(rawValue: "triton")
   public static let tilelang = KernelFlavor(rawValue: "tilelang")
+  public static let python = KernelFlavor(rawValue: "python")
+  /// In a policy's list: choose among the others by measurements.
+  static let measured = KernelFlavor(rawValue: "measured")
 }

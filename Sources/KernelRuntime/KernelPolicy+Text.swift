@@ -43,10 +43,55 @@ extension KernelPolicy {
       entries.append((key, values, number + 1))
     }
     self = .auto
+    var hasList = false, hasSelection = false
     for entry in entries {
-      let flavors = try Self.flavors(entry.values.map(Self.trimmed).map(Self.unquoted), where: "\(file):\(entry.line)")
-      if entry.key == "default" { preferred = flavors } else { overrides[entry.key] = flavors }
+      let place = "\(file):\(entry.line)", values = entry.values.map(Self.trimmed).map(Self.unquoted)
+      if try readSetting(entry.key, values, place) {
+        if entry.key == "select" { hasSelection = true }
+        continue
+      }
+      let flavors = try Self.flavors(values, where: place)
+      if entry.key == "default" {
+        (preferred, hasList) = (flavors, true)
+      } else {
+        do throws(KernelError) { _ = try Self.split(entry.key) } catch {
+          throw KernelError(.invalidPolicy, "\(place): \(error.reason)")
+        }
+        overrides[entry.key] = flavors
+      }
     }
+    // A list without a word about choosing is followed as it stands.
+    if hasList && !hasSelection { selection = .listed }
+  }
+
+  /// Reads the keys that are no operation.
+  private mutating func readSetting(_ key: String, _ values: [Substring], _ place: String) throws(KernelError) -> Bool {
+    let text = values.joined(separator: ",")
+    func number(atLeast lowest: Double) throws(KernelError) -> Double {
+      guard let value = Double(text), value.isFinite, value >= lowest else {
+        throw KernelError(.invalidPolicy, "\(place): \(key) is \"\(text)\", expected a number of at least \(lowest)")
+      }
+      return value
+    }
+    switch key {
+    case "select":
+      guard let selection = Selection(text) else {
+        throw KernelError(
+          .invalidPolicy,
+          "\(place): select is \"\(text)\", expected listed, batch-invariant, fastest or bounded-error ABSOLUTE RELATIVE"
+        )
+      }
+      self.selection = selection
+    case "hardware":
+      guard let scope = HardwareScope(rawValue: text) else {
+        throw KernelError(.invalidPolicy, "\(place): hardware is \"\(text)\", expected own, family or any")
+      }
+      hardware = scope
+    case "nearest-limit": shapes.nearestLimit = try number(atLeast: 1)
+    case "hysteresis": shapes.hysteresis = try number(atLeast: 0)
+    default: return false
+    }
+    return true
   }
 
   private static func flavors(_ names: [Substring], where place: String) throws(KernelError) -> [KernelFlavor] {
@@ -57,7 +102,9 @@ extension KernelPolicy {
       if flavors.contains(flavor) { throw KernelError(.invalidPolicy, "\(place): \(flavor) is named twice") }
       flavors.append(flavor)
     }
-    guard !flavors.isEmpty else { throw KernelError(.invalidPolicy, "\(place): names no language") }
+    guard flavors.contains(where: { $0 != .measured }) else {
+      throw KernelError(.invalidPolicy, "\(place): names no language")
+    }
     return flavors
   }
 

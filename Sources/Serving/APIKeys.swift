@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// Asks for one of the configured keys on every path but `/health`.
+/// Asks for one of the configured keys on every path but `/health` and `/metrics`, which monitors read.
 struct APIKeys: RouterMiddleware {
   typealias Context = BasicRequestContext
   private let keys: [[UInt8]]
@@ -10,7 +10,7 @@ struct APIKeys: RouterMiddleware {
   func handle(
     _ request: Request, context: BasicRequestContext, next: (Request, BasicRequestContext) async throws -> Response
   ) async throws -> Response {
-    if request.uri.path == "/health" { return try await next(request, context) }
+    if ["/health", "/metrics"].contains(request.uri.path) { return try await next(request, context) }
     guard let header = request.headers[.authorization], header.lowercased().hasPrefix("bearer ") else {
       throw APIError(
         status: .unauthorized, message: "an API key is required: send the header 'Authorization: Bearer <key>'",

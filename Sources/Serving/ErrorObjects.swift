@@ -38,7 +38,7 @@ struct ErrorObjects: RouterMiddleware {
   private static func methods(of path: String) -> String? {
     switch path {
     case "/v1/chat/completions", "/v1/completions": "POST"
-    case "/health", "/v1/models": "GET"
+    case "/health", "/metrics", "/v1/models", "/admin": "GET"
     default: path.hasPrefix("/v1/models/") ? "GET" : nil
     }
   }

@@ -13,14 +13,16 @@ import ServiceLifecycle
 public struct OpenAIServer: Service {
   let service: OpenAIService
   let logger: Logger
+  let admin: AdminServer?
   let onServerRunning: @Sendable (_ port: Int) async -> Void
 
-  /// - Parameter onServerRunning: called once with the bound port when connections are accepted.
+  /// - admin: served beside, on its own address. onServerRunning: called once with the bound port when connections are
+  ///   accepted.
   public init(
-    _ service: OpenAIService, logger: Logger = Logger(label: "swiftlet.serving"),
+    _ service: OpenAIService, logger: Logger = Logger(label: "swiftlet.serving"), admin: AdminServer? = nil,
     onServerRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
-    (self.service, self.logger, self.onServerRunning) = (service, logger, onServerRunning)
+    (self.service, self.logger, self.admin, self.onServerRunning) = (service, logger, admin, onServerRunning)
   }
 
   /// Serves until the surrounding service group shuts down or the task is cancelled.
@@ -39,9 +41,10 @@ public struct OpenAIServer: Service {
       router: service.router(), server: .http1(configuration: http), configuration: serverConfiguration,
       onServerRunning: { [onServerRunning] channel in await onServerRunning(channel.localAddress?.port ?? 0) },
       logger: logger)
+    let beside: [any Service] = admin.map { [$0] } ?? []
     // Services stop in reverse order: the drain ends before the socket is closed.
     try await ServiceGroup(
-      configuration: .init(services: [application, Drain(state: service.state)], logger: logger)
+      configuration: .init(services: beside + [application, Drain(state: service.state)], logger: logger)
     ).run()
   }
 

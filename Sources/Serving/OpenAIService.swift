@@ -17,9 +17,14 @@ public struct OpenAIService: Sendable {
   let models: [ServedModel]
   public let configuration: ServingConfiguration
   let state = ServerState()
+  private let metrics: @Sendable () -> [MetricFamily]
 
-  public init(models: [ServedModel], configuration: ServingConfiguration = ServingConfiguration()) {
-    (self.models, self.configuration) = (models, configuration)
+  /// - metrics: what `GET /metrics` answers, asked anew each time.
+  public init(
+    models: [ServedModel], configuration: ServingConfiguration = ServingConfiguration(),
+    metrics: @escaping @Sendable () -> [MetricFamily] = { [] }
+  ) {
+    (self.models, self.configuration, self.metrics) = (models, configuration, metrics)
     var byName: [String: ServedModel] = [:]
     for model in models { for name in model.aliases + [model.id] { byName[name] = model } }
     modelsByName = byName
@@ -32,6 +37,7 @@ public struct OpenAIService: Sendable {
     router.middlewares.add(ErrorObjects())
     if let keys = configuration.apiKeys { router.middlewares.add(APIKeys(keys)) }
     router.get("/health") { _, _ in health() }
+    router.get("/metrics") { _, _ in Response.metrics(metrics()) }
     router.get("/v1/models") { _, _ in Response.json(ModelList.json(models)) }
     router.get("/v1/models/**") { request, _ in
       let name = ModelList.name(inPath: request.uri.path)

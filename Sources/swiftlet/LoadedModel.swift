@@ -14,11 +14,12 @@ struct LoadedModel: Sendable {
   let tokenizer: Tokenizer
   let prompts: TemplatedPromptEncoder
   let engine: Engine
+  let library: KernelLibrary
 
   /// Opens the files, then builds the tokenizer while the engine's thread repacks the weights.
   static func load(_ options: ModelOptions, maxWaiting: Int = 1024, log: Logger) async throws -> LoadedModel {
     let files = try ModelFiles.open(try options.path())
-    let library = try options.library(log: log)
+    let library = try options.kernelOptions.library(log: log)
     var engineOptions = try options.engineOptions()
     engineOptions.maxWaiting = maxWaiting
     async let tokenizing = Task.detached { try makeTokenizer(files) }.value
@@ -34,7 +35,7 @@ struct LoadedModel: Sendable {
       return LoadedModel(
         files: files, tokenizer: tokenizer,
         prompts: TemplatedPromptEncoder(tokenizer: tokenizer, template: template),
-        engine: engine)
+        engine: engine, library: library)
     } catch {
       await engine.shutdown()
       throw error

@@ -3,8 +3,6 @@ import FoundationEssentials
 import Generation
 import Glibc
 import KernelRuntime
-import Kernels
-import Logging
 import Tensors
 
 /// The options of every command that runs a model.
@@ -12,8 +10,7 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "A known name, a .gguf file, or a Hugging Face folder.")
   var model = KnownModel.default.name
 
-  @Option(help: "Kernel languages, best first (swift-fast,cpp,swift), `auto`, or a kernels.yaml file.")
-  var kernels = "auto"
+  @OptionGroup var kernelOptions: KernelOptions
 
   @Option(help: "Threads that compute. Default: all processors that this process may use.")
   var threads: Int?
@@ -67,24 +64,6 @@ struct ModelOptions: ParsableArguments {
     return options
   }
 
-  /// The library with the policy that `--kernels` asks for.
-  func library(log: Logger) throws -> KernelLibrary {
-    let policy: KernelPolicy
-    if kernels.hasSuffix(".yaml") || kernels.hasSuffix(".yml") {
-      guard let data = FileManager.default.contents(atPath: kernels), let text = String(data: data, encoding: .utf8)
-      else { throw ValidationError("--kernels: cannot read \(kernels) as text") }
-      policy = try KernelPolicy(yaml: text, file: kernels)
-    } else {
-      policy = try KernelPolicy(list: kernels)
-    }
-    let library = KernelLibrary(solutions: KernelCatalog.solutions, policy: policy) { decision in
-      log.debug(
-        "kernel", metadata: ["definition": "\(decision.definition)", "solution": "\(decision.chosen?.solution ?? "")"])
-    }
-    try library.validatePolicy()
-    return library
-  }
-
   /// The file or folder that `--model` means.
   /// - Throws: when it names neither a known model nor something that exists.
   func path() throws -> String {
@@ -121,19 +100,5 @@ enum ByteSize {
     }
     let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
     return overflow ? nil : bytes
-  }
-}
-
-/// What this machine has.
-enum Machine {
-  /// Bytes that can be used without swapping, as the kernel estimates it.
-  static var availableMemory: Int {
-    guard let data = FileManager.default.contents(atPath: "/proc/meminfo"),
-      let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first(where: {
-        $0.hasPrefix("MemAvailable:")
-      }),
-      let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
-    else { return 4 << 30 }
-    return kilobytes << 10
   }
 }

@@ -73,5 +73,6 @@ import Traces
 /// A stream of a device that this machine need not have.
 private final class OtherStream: ExecutionStream {
   var device: Device { .cuda(ordinal: 0) }
+  var phase: KernelPhase?
   func synchronize() {}
 }

@@ -37,7 +37,7 @@ import Traces
   @Test("explain lists candidates in the policy's order, each with its verdict")
   func explain() throws {
     let policy = KernelPolicy(preferred: [.cpp, .swift])
-    let decision = library(policy).explain(definition, BindContext(device: .cpu))
+    let decision = try library(policy).explain(definition, BindContext(device: .cpu))
     #expect(decision.chosen?.solution == "rmsnorm_cpp")
     #expect(decision.policy == [.cpp, .swift])
     let verdicts = Dictionary(uniqueKeysWithValues: decision.candidates.map { ($0.solution, $0.verdict) })
@@ -92,7 +92,9 @@ import Traces
       try library(KernelPolicy(preferred: [KernelFlavor(rawValue: "fortran")])).validatePolicy()
     }
     #expect(language?.code == .invalidPolicy)
-    #expect(language?.reason == "there is no kernel language \"fortran\"; there are cpp, swift, swift-fast")
+    #expect(
+      language?.reason
+        == "there is no kernel language or solution \"fortran\"; there are the languages cpp, swift, swift-fast")
     let operation = #expect(throws: KernelError.self) {
       try library(KernelPolicy(preferred: [.swift], overrides: ["rmsnrom": [.cpp]])).validatePolicy()
     }

@@ -18,6 +18,7 @@ public struct CounterRandom: Sendable {
     key = hash ^ Self.mix(seed)
   }
 
+  @inline(__always)
   static func mix(_ value: UInt64) -> UInt64 {
     var z = value
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -37,11 +38,17 @@ public struct CounterRandom: Sendable {
 
   /// Mean 0, deviation 1.
   @inline(__always)
-  public func normal(_ i: Int) -> Float {
+  public func normal(_ i: Int) -> Float { Self.normal(ofSum: sum(i)) }
+
+  /// The sum of the four 16-bit parts of bits(i), in 0 ... 262140: what `normal` is made from.
+  @inline(__always)
+  func sum(_ i: Int) -> Int {
     let z = bits(i)
-    let sum = (z & 0xFFFF) &+ (z >> 16 & 0xFFFF) &+ (z >> 32 & 0xFFFF) &+ (z >> 48)
-    return Float(Int(sum) - 131_070) * (1 / 37837.227)
+    return Int((z & 0xFFFF) &+ (z >> 16 & 0xFFFF) &+ (z >> 32 & 0xFFFF) &+ (z >> 48))
   }
+
+  @inline(__always)
+  static func normal(ofSum sum: Int) -> Float { Float(sum - 131_070) * (1 / 37837.227) }
 
   /// In 0 ..< bound, from the upper 32 bits: (bits >> 32) · bound >> 32.
   /// - Precondition: 0 < bound ≤ 2^32.

@@ -39,12 +39,22 @@ public final class ChildProcess {
       posix_spawn_file_actions_destroy(&actions)
       posix_spawnattr_destroy(&attributes)
     }
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    var usual = sigset_t()
+    sigemptyset(&usual)
+    sigaddset(&usual, SIGPIPE)  // ignored here, but not there
+    posix_spawnattr_setsigdefault(&attributes, &usual)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF))
     // Above every number that is given out, so that no source is overwritten before it is copied.
     var raised: [Int32] = []
     defer { for descriptor in raised { close(descriptor) } }
     for descriptor in [toChild[0], fromChild[1], errorsFromChild[1]] + passing {
-      raised.append(process_duplicate(descriptor, 64))
+      let duplicate = process_duplicate(descriptor, 64)
+      guard duplicate >= 0 else {
+        let error = SystemFailure.error("passing descriptor \(descriptor) to \(command.first ?? "")")
+        for descriptor in toChild + fromChild + errorsFromChild { close(descriptor) }
+        throw error
+      }
+      raised.append(duplicate)
     }
     for (number, descriptor) in raised.enumerated() {
       posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
@@ -65,6 +75,7 @@ public final class ChildProcess {
         .runFailed, "cannot start \(command.first ?? "an empty command"): \(String(cString: strerror(failure)))")
     }
     (processID, input, output, errors) = (process, toChild[1], fromChild[0], errorsFromChild[0])
+    _ = fcntl(input, F_SETFL, O_NONBLOCK)  // so that a program which does not read cannot stop us
   }
 
   deinit {
@@ -75,15 +86,23 @@ public final class ChildProcess {
   /// The end of what the program wrote to standard error.
   public var standardError: String { String(decoding: errorTail, as: UTF8.self) }
 
-  /// Writes one line; `line` must hold no line break.
-  public func send(_ line: String) throws(KernelError) {
-    let bytes = Array((line + "\n").utf8)
+  /// Writes one line; `line` must hold no line break. What the program writes meanwhile is kept for `receive`.
+  /// - Throws: `runFailed` when the program has ended, or does not read within the limit; it has then been killed.
+  public func send(_ line: String, within limit: Duration = .seconds(60)) throws(KernelError) {
+    let bytes = Array((line + "\n").utf8), deadline = ContinuousClock.now + limit
     var offset = 0
     while offset < bytes.count {
       let written = bytes.withUnsafeBytes { write(input, $0.baseAddress! + offset, bytes.count - offset) }
-      if written < 0 && errno == EINTR { continue }
-      guard written > 0 else { throw ended("it does not read its input") }
-      offset += written
+      if written > 0 {
+        offset += written
+      } else if written < 0 && errno == EAGAIN {
+        if poll(until: deadline, writing: true) == .timeout {
+          terminate()
+          throw KernelError(.runFailed, "the process did not read its input within \(limit)")
+        }
+      } else if !(written < 0 && errno == EINTR) {
+        throw ended("it does not read its input")
+      }
     }
   }
 
@@ -117,7 +136,7 @@ public final class ChildProcess {
         throw .ended(KernelError(.runFailed, "a line of more than \(Self.lineLimit) bytes"))
       }
       switch poll(until: deadline) {
-      case .data: continue
+      case .data, .writable: continue
       case .timeout:
         terminate()
         throw .timedOut
@@ -131,8 +150,12 @@ public final class ChildProcess {
     closeInput()
     let deadline = ContinuousClock.now + limit
     while true {
+      if received.count > Self.lineLimit {
+        terminate()
+        throw .ended(KernelError(.runFailed, "more than \(Self.lineLimit) bytes of output"))
+      }
       switch poll(until: deadline) {
-      case .data: continue
+      case .data, .writable: continue
       case .timeout:
         terminate()
         throw .timedOut
@@ -141,23 +164,47 @@ public final class ChildProcess {
     }
   }
 
-  private enum Event { case data, timeout, end }
+  private enum Event { case data, writable, timeout, end }
 
-  private func poll(until deadline: ContinuousClock.Instant) -> Event {
+  /// Waits for output, collecting errors meanwhile; also for room in the program's input when `writing`, and then the end
+  /// of its output does not matter.
+  private func poll(until deadline: ContinuousClock.Instant, writing: Bool = false) -> Event {
     while true {
-      let left = deadline - .now
-      if left <= .zero { return .timeout }
+      if output < 0 && !writing { return .end }
+      guard let milliseconds = Self.milliseconds(until: deadline) else { return .timeout }
       var waiting = [
         pollfd(fd: output, events: Int16(POLLIN), revents: 0), pollfd(fd: errors, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: writing ? input : -1, events: Int16(POLLOUT), revents: 0),
       ]
-      let milliseconds = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1
-      let ready = Glibc.poll(&waiting, 2, Int32(clamping: milliseconds))
-      if ready < 0 && errno == EINTR { continue }
-      if ready == 0 { continue }
-      if waiting[1].revents != 0 {
-        if drain(&errors, into: &errorTail) { errorTail = Array(errorTail.suffix(Self.tailLimit)) }
+      guard Glibc.poll(&waiting, 3, milliseconds) > 0 else { continue }  // too early, or a signal
+      if waiting[1].revents != 0 { drainErrors() }
+      if waiting[0].revents != 0 {
+        let isOpen = drain(&output, into: &received)
+        if !writing { return isOpen ? .data : .end }
       }
-      if waiting[0].revents != 0 { return drain(&output, into: &received) ? .data : .end }
+      if waiting[2].revents != 0 { return .writable }
+    }
+  }
+
+  /// nil when the deadline is over.
+  private static func milliseconds(until deadline: ContinuousClock.Instant) -> Int32? {
+    let left = deadline - .now
+    if left <= .zero { return nil }
+    return Int32(clamping: left / .milliseconds(1) < 1e9 ? Int(left / .milliseconds(1)) + 1 : 1_000_000_000)
+  }
+
+  /// Reads of standard error what is there, and keeps the end.
+  private func drainErrors() {
+    _ = drain(&errors, into: &errorTail)
+    if errorTail.count > 2 * Self.tailLimit { errorTail.removeFirst(errorTail.count - Self.tailLimit) }
+  }
+
+  /// Reads standard error to its end, or until nothing came for a moment: a grandchild may hold it open.
+  private func drainErrorsToEnd(quiet: Int32, until deadline: ContinuousClock.Instant) {
+    while errors >= 0, ContinuousClock.now < deadline {
+      var waiting = pollfd(fd: errors, events: Int16(POLLIN), revents: 0)
+      guard Glibc.poll(&waiting, 1, quiet) > 0 else { return }
+      drainErrors()
     }
   }
 
@@ -188,18 +235,40 @@ public final class ChildProcess {
     if let status { return status }
     var raw: Int32 = 0
     while waitpid(processID, &raw, 0) < 0 && errno == EINTR {}
+    return finish(raw)
+  }
+
+  @discardableResult private func finish(_ raw: Int32) -> Int32 {
     kill(-processID, SIGKILL)  // what it left behind
     let result = raw & 0x7F == 0 ? (raw >> 8) & 0xFF : 128 + raw & 0x7F
     status = result
     return result
   }
 
+  /// Waits for the end until a deadline; false when the program still runs.
+  private func ends(before deadline: ContinuousClock.Instant) -> Bool {
+    var pause: UInt32 = 200
+    while status == nil {
+      var raw: Int32 = 0
+      let found = waitpid(processID, &raw, WNOHANG)
+      if found == processID || (found < 0 && errno != EINTR) {
+        finish(raw)
+      } else if ContinuousClock.now >= deadline {
+        return false
+      } else {
+        usleep(pause)
+        pause = min(pause * 2, 10_000)
+      }
+    }
+    return true
+  }
+
   /// How the program ended, with the end of its standard error.
   private func ended(_ what: String) -> KernelError {
-    // Its errors may still be in the pipe; give the descriptor a moment, but never wait for grandchildren.
-    var waiting = pollfd(fd: errors, events: Int16(POLLIN), revents: 0)
-    while errors >= 0, Glibc.poll(&waiting, 1, 100) > 0, drain(&errors, into: &errorTail) {}
-    kill(processID, SIGKILL)
+    // It may still be on its way out; but a program that only closed its output is not waited for.
+    let deadline = ContinuousClock.now + .seconds(1)
+    drainErrorsToEnd(quiet: 100, until: deadline)
+    if !ends(before: deadline) { terminate() }
     let status = wait()
     let how =
       status > 128 ? "signal \(status - 128) (\(String(cString: strsignal(status - 128))))" : "exit status \(status)"
@@ -209,7 +278,11 @@ public final class ChildProcess {
 
   /// What a program that ran to its end left.
   public struct Outcome: Sendable, Hashable {
-    public var status: Int32, output: String, errors: String
+    /// The exit status, or 128 plus the signal that ended it.
+    public var status: Int32
+    public var output: String
+    /// The end of standard error.
+    public var errors: String
   }
 
   /// Runs a program to its end.
@@ -217,15 +290,20 @@ public final class ChildProcess {
   public static func run(
     _ command: [String], within limit: Duration, environment: [String]? = nil, workingDirectory: String? = nil
   ) throws(KernelError) -> Outcome {
+    let deadline = ContinuousClock.now + limit
     let child = try ChildProcess(command, environment: environment, workingDirectory: workingDirectory)
-    do {
-      let output = try child.receiveAll(within: limit)
-      // Standard output is closed; what is left of standard error comes with the end.
-      while child.errors >= 0, child.drain(&child.errors, into: &child.errorTail) {}
-      return Outcome(
-        status: child.wait(), output: String(decoding: output, as: UTF8.self), errors: child.standardError)
+    let late = KernelError(.runFailed, "\(command.first ?? "") did not end within \(limit)")
+    let output: [UInt8]
+    do throws(Failure) {
+      output = try child.receiveAll(within: limit)
     } catch {
-      throw KernelError(.runFailed, "\(command.first ?? "") did not end within \(limit)")
+      if case .ended(let reason) = error { throw reason }
+      throw late
     }
+    guard child.ends(before: deadline) else { throw late }
+    // What is left of standard error is in the pipe.
+    child.drainErrorsToEnd(quiet: 0, until: deadline)
+    return Outcome(
+      status: child.wait(), output: String(decoding: output, as: UTF8.self), errors: child.standardError)
   }
 }

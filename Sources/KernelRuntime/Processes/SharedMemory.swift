@@ -25,7 +25,27 @@ public final class SharedMemory: @unchecked Sendable {
     (self.descriptor, self.byteCount, pointer) = (descriptor, size, mapped)
   }
 
-  /// Maps memory that was made by another process and inherited as `descriptor`, which this object then owns.
+  /// The same memory made longer: a second mapping of the same file, with a descriptor of its own. What was there stays;
+  /// what is new is zero. Others that map the file see it longer as well, once they map it again.
+  /// - Throws: `runFailed` when the system gives none.
+  public func grown(to byteCount: Int) throws(KernelError) -> SharedMemory {
+    let copy = process_duplicate(descriptor, 3)
+    guard copy >= 0 else { throw SystemFailure.error("duplicating a descriptor of shared memory") }
+    guard byteCount <= self.byteCount || ftruncate(copy, byteCount) == 0 else {
+      let error = SystemFailure.error("growing shared memory to \(byteCount) bytes")
+      close(copy)
+      throw error
+    }
+    do throws(KernelError) {
+      return try SharedMemory(adopting: copy)
+    } catch {
+      close(copy)
+      throw error
+    }
+  }
+
+  /// Maps memory that was made by another process and inherited as `descriptor`, which this object then owns;
+  /// when this throws, the descriptor is still the caller's.
   public init(adopting descriptor: Int32) throws(KernelError) {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw SystemFailure.error("fstat of shared memory") }

@@ -14,11 +14,29 @@ extension Decoder {
     let c = files.configuration
     let loader = WeightLoader(files: files)
     let embeddingTable = try files.weight(.embedding)
-    let kernels = DecoderKernels(
-      embedding: try Embedding(
-        library, table: loader.raw(embeddingTable), format: embeddingTable.format,
-        vocabularySize: c.vocabularySize, hiddenSize: c.hiddenSize),
-      norm: try RMSNorm(library, hiddenSize: c.hiddenSize, eps: c.rmsNormEpsilon),
+    let embedding = try Embedding(
+      library, table: loader.raw(embeddingTable), format: embeddingTable.format, vocabularySize: c.vocabularySize,
+      hiddenSize: c.hiddenSize)
+    let firstNorm = try RMSNorm(library, hiddenSize: c.hiddenSize, eps: c.rmsNormEpsilon)
+    let layers = try (0..<c.layerCount).map { i in
+      let library = library.inLayer(i)
+      return try loader.layer(
+        i, library, try layerKernels(c, library: library, pageSize: pageSize, cacheType: cacheType))
+    }
+    let decoder = Decoder(
+      c, embedding: embedding, firstNorm: firstNorm, layers: layers, finalNorm: try loader.floats(.finalNorm),
+      head: try loader.gemm(c.tiesEmbeddings ? .embedding : .outputHead, library),
+      rotaryTable: RotaryTable.make(
+        maxPositions: contextLength ?? c.contextLength, rotaryDimension: c.headDimension, theta: c.ropeTheta,
+        scaling: c.ropeScaling.rotary))
+    embeddingTable.releasePages()
+    return decoder
+  }
+
+  private static func layerKernels(
+    _ c: DecoderConfiguration, library: KernelLibrary, pageSize: Int, cacheType: DType
+  ) throws(KernelError) -> LayerKernels {
+    LayerKernels(
       addNorm: try FusedAddRMSNorm(library, hiddenSize: c.hiddenSize, eps: c.rmsNormEpsilon),
       headNorm: c.hasQueryKeyNorm ? try RMSNorm(library, hiddenSize: c.headDimension, eps: c.rmsNormEpsilon) : nil,
       rope: try RotaryEmbedding(
@@ -31,15 +49,6 @@ extension Decoder {
         library, queryHeads: c.queryHeadCount, keyValueHeads: c.keyValueHeadCount, headDimension: c.headDimension,
         pageSize: pageSize, cacheType: cacheType, window: c.slidingWindow),
       activation: try SiluAndMul(library, intermediateSize: c.intermediateSize))
-    let layers = try (0..<c.layerCount).map { try loader.layer($0, library) }
-    let decoder = Decoder(
-      c, kernels: kernels, layers: layers, finalNorm: try loader.floats(.finalNorm),
-      head: try loader.gemm(c.tiesEmbeddings ? .embedding : .outputHead, library),
-      rotaryTable: RotaryTable.make(
-        maxPositions: contextLength ?? c.contextLength, rotaryDimension: c.headDimension, theta: c.ropeTheta,
-        scaling: c.ropeScaling.rotary))
-    embeddingTable.releasePages()
-    return decoder
   }
 }
 

@@ -12,17 +12,18 @@ import Tensors
 /// Each addition is fused with the norm that follows it.
 public final class Decoder: Model {
   public let configuration: DecoderConfiguration
-  let kernels: DecoderKernels
+  let embedding: Embedding
+  let firstNorm: RMSNorm
   let layers: [DecoderLayer]
   let finalNorm: Tensor  // [hidden]
   let head: Gemm
   let rotaryTable: Tensor  // [context, head dim], cosines then sines
 
   init(
-    _ configuration: DecoderConfiguration, kernels: DecoderKernels, layers: [DecoderLayer], finalNorm: Tensor,
-    head: Gemm, rotaryTable: Tensor
+    _ configuration: DecoderConfiguration, embedding: Embedding, firstNorm: RMSNorm, layers: [DecoderLayer],
+    finalNorm: Tensor, head: Gemm, rotaryTable: Tensor
   ) {
-    (self.configuration, self.kernels, self.layers) = (configuration, kernels, layers)
+    (self.configuration, self.embedding, self.firstNorm, self.layers) = (configuration, embedding, firstNorm, layers)
     (self.finalNorm, self.head, self.rotaryTable) = (finalNorm, head, rotaryTable)
   }
 
@@ -33,16 +34,17 @@ public final class Decoder: Model {
     observe: ((Int, Tensor) -> Void)?
   ) throws(KernelError) -> Tensor {
     let b = workspace.buffers(tokens: batch.tokenCount, sampledRows: batch.sampledRows.count)
-    try kernels.embedding(batch.tokens, output: b.residual, on: stream)
+    try embedding(batch.tokens, output: b.residual, on: stream)
     observe?(-1, b.residual)
     guard let first = layers.first else { return b.logits }
-    try kernels.norm(b.residual, weight: first.attentionNorm, output: b.normed, on: stream)
+    try firstNorm(b.residual, weight: first.attentionNorm, output: b.normed, on: stream)
     for (i, layer) in layers.enumerated() {
       try attend(layer, i, batch, kv, b, on: stream)
-      try kernels.addNorm(b.hidden, residual: b.residual, weight: layer.feedForwardNorm, output: b.normed, on: stream)
+      try layer.kernels.addNorm(
+        b.hidden, residual: b.residual, weight: layer.feedForwardNorm, output: b.normed, on: stream)
       try feedForward(layer, b, on: stream)
       let next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
-      try kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
+      try layer.kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
       observe?(i, b.residual)
     }
     observe?(layers.count, b.normed)
@@ -65,16 +67,16 @@ public final class Decoder: Model {
     try layer.query(b.normed, output: b.query.flattened, on: stream)
     try layer.key(b.normed, output: b.key.flattened, on: stream)
     try layer.value(b.normed, output: b.value.flattened, on: stream)
-    if let headNorm = kernels.headNorm, let queryNorm = layer.queryNorm, let keyNorm = layer.keyNorm {
+    if let headNorm = layer.kernels.headNorm, let queryNorm = layer.queryNorm, let keyNorm = layer.keyNorm {
       try headNorm(b.query.heads, weight: queryNorm, output: b.query.heads, on: stream)
       try headNorm(b.key.heads, weight: keyNorm, output: b.key.heads, on: stream)
     }
-    try kernels.rope(
+    try layer.kernels.rope(
       query: b.query, key: b.key, cosSinCache: rotaryTable, positions: batch.positions, on: stream)
-    try kernels.store(
+    try layer.kernels.store(
       key: b.key, value: b.value, keyCache: kv.keys[index], valueCache: kv.values[index], slots: batch.slots, on: stream
     )
-    try kernels.attention(
+    try layer.kernels.attention(
       query: b.query, keyCache: kv.keys[index], valueCache: kv.values[index], qoIndptr: batch.qoIndptr,
       kvIndptr: batch.kvIndptr, kvIndices: batch.kvIndices, kvLastPageLen: batch.kvLastPageLen, output: b.attention,
       lse: b.lse, on: stream)
@@ -88,7 +90,7 @@ public final class Decoder: Model {
     let width = configuration.intermediateSize
     try layer.gate(b.normed, output: b.gateUp.narrow(1, from: 0, count: width), on: stream)
     try layer.up(b.normed, output: b.gateUp.narrow(1, from: width, count: width), on: stream)
-    try kernels.activation(b.gateUp, output: b.activated, on: stream)
+    try layer.kernels.activation(b.gateUp, output: b.activated, on: stream)
     try layer.down(b.activated, output: b.hidden, on: stream)
   }
 

@@ -10,12 +10,12 @@ struct DecoderLayer: Sendable {
   let queryNorm: Tensor?, keyNorm: Tensor?
   let feedForwardNorm: Tensor  // [hidden]
   let gate: Gemm, up: Gemm, down: Gemm
+  let kernels: LayerKernels
 }
 
-/// The kernels that all layers share.
-struct DecoderKernels: Sendable {
-  let embedding: Embedding
-  let norm: RMSNorm, addNorm: FusedAddRMSNorm
+/// The kernels of one layer that have no weights at bind. Each layer has its own, so that a policy can tell layers apart.
+struct LayerKernels: Sendable {
+  let addNorm: FusedAddRMSNorm
   /// The norm over one head, where the family has it.
   let headNorm: RMSNorm?
   let rope: RotaryEmbedding

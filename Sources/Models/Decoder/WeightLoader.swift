@@ -31,7 +31,7 @@ struct WeightLoader {
     return gemm
   }
 
-  func layer(_ i: Int, _ library: KernelLibrary) throws -> DecoderLayer {
+  func layer(_ i: Int, _ library: KernelLibrary, _ kernels: LayerKernels) throws -> DecoderLayer {
     let c = files.configuration, hasBias = c.hasQueryKeyValueBias
     return DecoderLayer(
       attentionNorm: try floats(.attentionNorm(layer: i)),
@@ -42,6 +42,6 @@ struct WeightLoader {
       queryNorm: c.hasQueryKeyNorm ? try floats(.queryNorm(layer: i)) : nil,
       keyNorm: c.hasQueryKeyNorm ? try floats(.keyNorm(layer: i)) : nil,
       feedForwardNorm: try floats(.feedForwardNorm(layer: i)), gate: try gemm(.gate(layer: i), library),
-      up: try gemm(.up(layer: i), library), down: try gemm(.down(layer: i), library))
+      up: try gemm(.up(layer: i), library), down: try gemm(.down(layer: i), library), kernels: kernels)
   }
 }

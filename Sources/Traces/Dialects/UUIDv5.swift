@@ -1,11 +1,17 @@
 /// Name-based UUIDs (RFC 9562, version 5): the same content has the same name everywhere.
-enum UUIDv5 {
+package enum UUIDv5 {
   /// A namespace of this package's own.
   private static let namespace: [UInt8] = [
     0x8F, 0x1E, 0x5D, 0x0A, 0x3C, 0x77, 0x4B, 0x69, 0x9A, 0x42, 0x5E, 0x0C, 0x7B, 0x16, 0xD3, 0x21,
   ]
 
-  static func text(of content: String, in namespace: [UInt8] = namespace) -> String {
+  package static func text(of content: String) -> String { text(of: Array(content.utf8)) }
+
+  package static func text(of content: [UInt8]) -> String { text(of: content, in: namespace) }
+
+  static func text(of content: String, in namespace: [UInt8]) -> String { text(of: Array(content.utf8), in: namespace) }
+
+  static func text(of content: [UInt8], in namespace: [UInt8]) -> String {
     var sha = SHA1()
     sha.update(namespace)
     sha.update(content)

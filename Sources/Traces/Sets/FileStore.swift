@@ -1,7 +1,7 @@
 import Glibc
 
 /// Reading and writing whole files: locked appends, atomic replacement. Errors name the path and the system's reason.
-enum FileStore {
+package enum FileStore {
   /// Larger files are refused instead of filling memory.
   static let byteLimit = 1 << 30
 
@@ -11,14 +11,14 @@ enum FileStore {
     return SchemaError([diagnostic])
   }
 
-  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-  static func isDirectory(_ path: String) -> Bool {
+  package static func isDirectory(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
-  static func read(_ path: String) throws(SchemaError) -> [UInt8] {
+  package static func read(_ path: String) throws(SchemaError) -> [UInt8] {
     // Non-blocking, so that a pipe in the folder cannot stop a load.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if descriptor < 0 { throw failure("read", path) }
@@ -45,19 +45,19 @@ enum FileStore {
   }
 
   /// Makes a folder and its parents.
-  static func makeDirectory(_ path: String) throws(SchemaError) {
+  package static func makeDirectory(_ path: String) throws(SchemaError) {
     if path.isEmpty || isDirectory(path) { return }
     try makeDirectory(parent(of: path))
     if mkdir(path, 0o777) != 0, errno != EEXIST || !isDirectory(path) { throw failure("make the folder", path) }
   }
 
-  static func parent(of path: String) -> String {
+  package static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "" }
     return String(path[..<slash])
   }
 
   /// Replaces the file at `path` as a whole: readers see the old contents or the new, also after a power failure.
-  static func replace(_ path: String, with bytes: [UInt8]) throws(SchemaError) {
+  package static func replace(_ path: String, with bytes: [UInt8]) throws(SchemaError) {
     let folder = parent(of: path)
     try makeDirectory(folder)
     var template = Array((path + ".XXXXXX").utf8CString)
@@ -92,7 +92,7 @@ enum FileStore {
   }
 
   /// Appends lines under the file's lock. On failure the file is cut back to what it was.
-  static func append(_ lines: [[UInt8]], to path: String) throws(SchemaError) {
+  package static func append(_ lines: [[UInt8]], to path: String) throws(SchemaError) {
     if lines.isEmpty { return }
     try makeDirectory(parent(of: path))
     let descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)

@@ -1,13 +1,13 @@
 import Glibc
 
 /// The files of a trace set's folders.
-enum FolderListing {
+package enum FolderListing {
   /// Deeper folders are not entered.
   static let depthLimit = 64
 
   /// Files whose names end in `suffix`, at any depth under `folder`, sorted by path components. Hidden ones are included;
   /// linked folders are not entered, linked files are listed.
-  static func files(under folder: String, suffix: String) -> [String] {
+  package static func files(under folder: String, suffix: String) -> [String] {
     var found: [[String]] = []
     collect(folder, [], suffix, &found)
     return found.sorted { $0.lexicographicallyPrecedes($1) }.map { folder + "/" + $0.joined(separator: "/") }

@@ -3,6 +3,7 @@ import Benchmarking
 import FoundationEssentials
 import Generation
 import JSONText
+import KernelRuntime
 import Kernels
 import Logging
 import Models
@@ -65,7 +66,7 @@ struct Bench: AsyncParsableCommand {
       let document = JSONValue.object(
         JSONObject([
           ("benchmark", .string("single stream")), ("model", .string(files.name)), ("commit", .string(commit)),
-          ("machine", .string(MachineDescription.processor)), ("kernels", .string(model.kernels)),
+          ("machine", .string(MachineDescription.processor)), ("kernels", .string(model.kernelOptions.kernels)),
           ("kv_type", .string(model.kvType)), ("max_batch_tokens", .int(model.maxBatchTokens)),
           ("results", .array(results)),
         ]))
@@ -81,8 +82,9 @@ struct Bench: AsyncParsableCommand {
   ) async throws -> JSONValue {
     var options = try model.engineOptions()
     options.threads = threads
+    let library = try model.kernelOptions.library(log: .quiet)
     let engine = try await Engine.start(
-      files, tokenizer: { NoText() }, library: try model.library(log: .quiet), options: options,
+      files, tokenizer: { NoText() }, library: library, options: options,
       availableMemory: Machine.availableMemory)
     var decode = 0.0
     for run in 0..<runs {
@@ -94,6 +96,7 @@ struct Bench: AsyncParsableCommand {
     Terminal.print(
       "  decode               \(one(decode)) tokens/s   \(percent(decode / readBound)) of the \(Int(readBound)) that reading the weights allows"
     )
+    let dispatch = try dispatchShare(engine, board: library.switchboard, decode: decode)
     var members: [(String, JSONValue)] = [
       ("threads", .int(threads)), ("instruction_set", .string(ceilings.instructionSet.rawValue)),
       ("read_gb_per_s", .double(rounded(ceilings.readGigabytes))),
@@ -101,6 +104,8 @@ struct Bench: AsyncParsableCommand {
       ("int8_gop_per_s", .double(rounded(ceilings.integerGigaops))),
       ("decode_tokens_per_s", .double(rounded(decode))),
       ("decode_share_of_read_bound", .double(rounded(decode / readBound))),
+      ("dispatch_ns_per_call", .double(rounded(dispatch.nanoseconds))), ("calls_per_step", .double(dispatch.calls)),
+      ("dispatch_share_of_decode_step", .double(rounded(dispatch.share))),
     ]
     for length in prompts where length < engine.contextLength {
       var prefill = 0.0
@@ -118,6 +123,26 @@ struct Bench: AsyncParsableCommand {
     }
     await engine.shutdown()
     return .object(JSONObject(members))
+  }
+
+  /// What finding and checking kernels costs in a step of decoding: the measured cost of a call for the definition with
+  /// the most arguments, times the calls that a step was counted to make.
+  private func dispatchShare(
+    _ engine: Engine, board: KernelSwitchboard?, decode: Double
+  ) throws -> (nanoseconds: Double, calls: Double, share: Double) {
+    let calls = Double(board?.calls.reduce(0) { $0 + $1.count } ?? 0) / Double(max(1, engine.statistics.steps))
+    let widest = try model.definitions().map(\.definition).max {
+      $0.inputs.names.count + $0.outputs.names.count < $1.inputs.names.count + $1.outputs.names.count
+    }
+    guard let widest else { return (0, calls, 0) }
+    let listed = try DispatchOverhead(widest, selection: .listed)
+    let byShape = try DispatchOverhead(widest, selection: .fastest)
+    let worst = max(listed.boundNanoseconds, byShape.boundNanoseconds)
+    let share = calls * worst * 1e-9 * decode
+    Terminal.print(
+      "  dispatch             \(Int(listed.boundNanoseconds)) ns a call (\(Int(byShape.boundNanoseconds)) by shape), "
+        + "\(Int(calls)) calls a step: \(rounded(share * 100)) % of a decode step")
+    return (worst, calls, share)
   }
 
   /// Seconds to the first token, and from it to the last.
@@ -173,16 +198,6 @@ struct DecodeWork {
 private struct NoText: TokenTextDecoder {
   mutating func append(_ token: TokenID) -> String { "x" }
   mutating func finish() -> String { "" }
-}
-
-enum MachineDescription {
-  /// The processor's name as Linux tells it.
-  static var processor: String {
-    guard let data = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return "unknown" }
-    let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("model name") }
-    let name = line?.split(separator: ":", maxSplits: 1).last.map { $0.drop { $0 == " " } }
-    return name.map(String.init) ?? "unknown"
-  }
 }
 
 extension String {

@@ -29,12 +29,19 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "Requests that may wait; more are answered with 503.")
   var maxWaiting = 1024
 
+  @Option(
+    help: ArgumentHelp(
+      "Where an operator may look at and switch kernels while serving: a port on 127.0.0.1, or HOST:PORT. Off by default.",
+      valueName: "address"))
+  var admin: String?
+
   @Flag(help: "Log every kernel that is chosen.")
   var verbose = false
 
   func validate() throws {
     if !(0...65535).contains(port) { throw ValidationError("--port is \(port); it must be 0 to 65535") }
     if drainSeconds < 0 { throw ValidationError("--drain-seconds is \(drainSeconds); it must not be negative") }
+    if let admin { _ = try AdminAddress(admin, hasKeys: apiKeyFile != nil) }
     if !(0...1_000_000).contains(maxWaiting) {
       throw ValidationError("--max-waiting is \(maxWaiting); it must be 0 to 1000000")
     }
@@ -50,14 +57,16 @@ struct Serve: AsyncParsableCommand {
     configuration.drainSeconds = drainSeconds
     configuration.apiKeys = try apiKeyFile.map(Self.keys)
     let name = model.servedName(of: loaded.files.name)
+    let metrics = ServerMetrics(engine: loaded.engine, board: loaded.library.switchboard, model: name)
     let service = OpenAIService(
       models: [
         ServedModel(
           id: name, created: Int(time(nil)), stopTokenIDs: loaded.stopTokenIDs, defaults: loaded.samplingDefaults,
           prompts: loaded.prompts, generator: loaded.engine)
-      ], configuration: configuration)
+      ], configuration: configuration, metrics: { metrics.families() })
     let host = host
-    let server = OpenAIServer(service, logger: log) { port in
+    let administration = try adminServer(loaded, keys: configuration.apiKeys, log: log)
+    let server = OpenAIServer(service, logger: log, admin: administration) { port in
       let url = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
       Terminal.print("listening on \(url)")
       Terminal.print("try: \(Self.example(url: url, model: name))")
@@ -69,6 +78,15 @@ struct Serve: AsyncParsableCommand {
       throw error
     }
     await loaded.engine.shutdown()
+  }
+
+  private func adminServer(_ loaded: LoadedModel, keys: [String]?, log: Logger) throws -> AdminServer? {
+    guard let admin, let board = loaded.library.switchboard else { return nil }
+    let address = try AdminAddress(admin, hasKeys: keys != nil)
+    return AdminServer(
+      KernelAdministration(loaded.library, board, options: model.kernelOptions, log: log), host: address.host,
+      port: address.port, apiKeys: keys, logger: log
+    ) { port in Terminal.print("admin on http://\(address.host):\(port)/admin") }
   }
 
   private static func example(url: String, model: String) -> String {

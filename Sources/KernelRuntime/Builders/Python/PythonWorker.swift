@@ -1,0 +1,236 @@
+import JSONText
+import Synchronization
+import Tensors
+
+/// A Python process that imports solutions and runs them, shared by all kernels of one builder.
+///
+/// Threads take turns. A process that ended, or was ended because it did not answer, takes its kernels with it; the next
+/// build starts a new one.
+final class PythonWorker: @unchecked Sendable {
+  // @unchecked: everything below `lock` is touched while holding it only.
+  private let python: String
+  private let buildLimit: Duration, callLimit: Duration
+  private let lock = Mutex<Void>(())
+  private var child: ChildProcess?
+  private var memory: SharedMemory?
+  /// Counts processes: kernels remember theirs.
+  private var generation = 0
+  private var lastKernel = 0
+  private var liveKernels = 0
+  /// Why the last process is no more.
+  private var lastEnd = ""
+  /// Where constants end, and arguments of calls begin.
+  private var constantsEnd = 0
+
+  init(python: String, buildLimit: Duration, callLimit: Duration) {
+    (self.python, self.buildLimit, self.callLimit) = (python, buildLimit, callLimit)
+  }
+
+  /// A kernel in a process.
+  struct Handle: Sendable {
+    let generation: Int, kernel: Int
+    /// Where each slot's constant lies, in bytes; nil for arguments that are given.
+    let constants: [Int?]
+  }
+
+  /// What the process needs to know of a solution.
+  struct Module: Sendable {
+    let folder: String, package: String, entry: String, symbol: String
+    let dependencies: [String]
+    let isDestinationPassing: Bool
+  }
+
+  /// Imports a solution.
+  /// - plan: nil only tries the import: signature and element types are not compared.
+  /// - Throws: `buildFailed` with the end of the traceback.
+  func build(_ module: Module, _ plan: ArgumentPlan?) throws(KernelError) -> Handle {
+    try lock.withLock { _ throws(KernelError) in try locked(module, plan) }
+  }
+
+  private func locked(_ module: Module, _ plan: ArgumentPlan?) throws(KernelError) -> Handle {
+    if child == nil { try start() }
+    lastKernel += 1
+    let slots = plan?.slots ?? []
+    let inputs = slots.filter { !$0.isOutput }, outputs = slots.filter(\.isOutput)
+    let request = JSONObject([
+      ("do", .string("build")), ("kernel", .int(lastKernel)), ("folder", .string(module.folder)),
+      ("package", .string(module.package)), ("entry", .string(module.entry)), ("symbol", .string(module.symbol)),
+      ("destination", .bool(module.isDestinationPassing)), ("check", .bool(plan != nil)),
+      ("dependencies", .array(module.dependencies.map(JSONValue.string))),
+      ("inputs", .array(inputs.map { $0.isScalar ? .null : .string($0.dtype.rawValue) })),
+      ("outputs", .array(outputs.map { .array([.string($0.name), .string($0.dtype.rawValue)]) })),
+    ])
+    _ = try ask(request, within: buildLimit, .buildFailed)
+    liveKernels += 1
+    let kernel = lastKernel
+    do throws(KernelError) {
+      return Handle(generation: generation, kernel: kernel, constants: try placeConstants(slots))
+    } catch {
+      lockedRelease(kernel)
+      throw error
+    }
+  }
+
+  private func start() throws(KernelError) {
+    let memory = try SharedMemory(byteCount: 1 << 16)
+    let script = String(decoding: PackageResources.worker_py, as: UTF8.self)
+    child = try ChildProcess([python, "-u", "-c", script], passing: [memory.descriptor])
+    self.memory = memory
+    (generation, liveKernels, constantsEnd) = (generation + 1, 0, 0)
+  }
+
+  /// Copies a kernel's constants to where they stay.
+  private func placeConstants(_ slots: [ArgumentPlan.Slot]) throws(KernelError) -> [Int?] {
+    var places: [Int?] = []
+    for slot in slots {
+      guard case .constant(let tensor) = slot.source else {
+        places.append(nil)
+        continue
+      }
+      let memory = try room(constantsEnd + tensor.byteCount)
+      StridedCopy.gather(tensor, into: memory.pointer + constantsEnd)
+      places.append(constantsEnd)
+      constantsEnd = Self.aligned(constantsEnd + tensor.byteCount)
+    }
+    return places
+  }
+
+  /// Lets go of a kernel, if its process is still there.
+  func release(_ handle: Handle) {
+    lock.withLock { _ in
+      if handle.generation == generation && child != nil { lockedRelease(handle.kernel) }
+    }
+  }
+
+  private func lockedRelease(_ kernel: Int) {
+    _ = try? ask(JSONObject([("do", .string("release")), ("kernel", .int(kernel))]), within: callLimit, .runFailed)
+    liveKernels -= 1
+    if liveKernels == 0 { constantsEnd = 0 }
+  }
+
+  /// Runs a kernel on arguments that were checked: copies them over, and the outputs back.
+  func call(_ handle: Handle, _ plan: ArgumentPlan, _ arguments: [KernelArgument], isDestinationPassing: Bool)
+    throws(KernelError)
+  {
+    try lock.withLock { _ throws(KernelError) in
+      guard handle.generation == generation, child != nil else {
+        throw KernelError(.runFailed, "the Python process that held it is gone (\(lastEnd)); build the kernel again")
+      }
+      try locked(handle, plan, arguments, isDestinationPassing)
+    }
+  }
+
+  private func locked(
+    _ handle: Handle, _ plan: ArgumentPlan, _ arguments: [KernelArgument], _ isDestinationPassing: Bool
+  ) throws(KernelError) {
+    // lay out
+    var placed: [(tensor: Tensor, offset: Int, slot: ArgumentPlan.Slot)] = []
+    var passed: [JSONValue] = [], returned: [JSONValue] = []
+    var end = constantsEnd
+    for (i, slot) in plan.slots.enumerated() {
+      let value: JSONValue
+      switch plan.argument(slot, arguments) {
+      case .tensor(let tensor):
+        let offset: Int
+        if let constant = handle.constants[i] {
+          offset = constant
+        } else if let same = placed.first(where: { $0.tensor.isSameMemory(as: tensor) }) {
+          offset = same.offset  // an output in place of an input
+          placed.append((tensor, offset, slot))
+        } else {
+          offset = end
+          end = Self.aligned(end + tensor.byteCount)
+          placed.append((tensor, offset, slot))
+        }
+        value = Self.describe(tensor, offset)
+      case .scalar(let scalar): value = .object(JSONObject([("value", Self.scalar(scalar, slot.dtype))]))
+      case nil: value = .null
+      }
+      if slot.isOutput { returned.append(value) }
+      if !slot.isOutput || isDestinationPassing { passed.append(value) }
+    }
+    // copy in; outputs as well, for a kernel may write only a part of them
+    let memory = try room(end)
+    for (tensor, offset, slot) in placed where !slot.isOutput || isDestinationPassing {
+      StridedCopy.gather(tensor, into: memory.pointer + offset)
+    }
+    // run
+    let request = JSONObject([
+      ("do", .string("call")), ("kernel", .int(handle.kernel)), ("memory", .int(memory.byteCount)),
+      ("arguments", .array(passed)), ("outputs", .array(returned)),
+    ])
+    _ = try ask(request, within: callLimit, .runFailed)
+    // copy out
+    for (tensor, offset, slot) in placed where slot.isOutput {
+      StridedCopy.scatter(memory.pointer + offset, to: tensor)
+    }
+  }
+
+  private static func describe(_ tensor: Tensor, _ offset: Int) -> JSONValue {
+    .object(
+      JSONObject([
+        ("dtype", .string(tensor.dtype.rawValue)), ("shape", .array(tensor.shape.array.map(JSONValue.int))),
+        ("offset", .int(offset)),
+      ]))
+  }
+
+  private static func scalar(_ value: Double, _ dtype: DType) -> JSONValue {
+    if dtype == .bool { return .bool(value != 0) }
+    if !dtype.isFloatingPoint, let integer = Int(exactly: value) { return .int(integer) }
+    return .double(value)
+  }
+
+  private static func aligned(_ offset: Int) -> Int { (offset + 63) & ~63 }
+
+  /// The shared memory, grown to hold `byteCount` bytes.
+  private func room(_ byteCount: Int) throws(KernelError) -> SharedMemory {
+    guard let memory else { throw KernelError(.runFailed, "the Python process is gone") }
+    if memory.byteCount >= byteCount { return memory }
+    let larger = try memory.grown(to: byteCount + byteCount / 4)
+    self.memory = larger
+    return larger
+  }
+
+  /// Sends a request and waits for its answer.
+  /// - Throws: `code` with the answer's text, or with how the process ended; it is then no longer used.
+  private func ask(_ request: JSONObject, within limit: Duration, _ code: KernelError.Code) throws(KernelError)
+    -> JSONValue
+  {
+    guard let child else { throw KernelError(code, "the Python process is gone") }
+    let line: [UInt8]
+    do throws(KernelError) {
+      try child.send(JSONValue.object(request).compact)
+      do throws(ChildProcess.Failure) {
+        line = try child.receive(within: limit)
+      } catch {
+        switch error {
+        case .timedOut:
+          throw KernelError(.runFailed, "it did not answer within \(limit); the Python process was ended")
+        case .ended(let error): throw error
+        }
+      }
+    } catch {
+      end(error.reason)
+      throw KernelError(code, error.reason)
+    }
+    guard let answer = try? JSONValue(parsing: line), let ok = answer["ok"]?.bool else {
+      end("it answered what is no answer")
+      throw KernelError(code, "the Python process answered what is no answer")
+    }
+    if !ok { throw KernelError(code, answer["text"]?.string ?? "no reason given") }
+    return answer
+  }
+
+  private func end(_ reason: String) {
+    lastEnd = reason
+    child = nil
+    memory = nil
+  }
+}
+
+extension Tensor {
+  /// Whether two tensors are the same elements in the same place.
+  fileprivate func isSameMemory(as other: Tensor) -> Bool {
+    pointer == other.pointer && dtype == other.dtype && shape == other.shape && strides == other.strides
+  }
+}

@@ -1,0 +1,1 @@
+../../../CTensorABI/include/tensor_abi.h

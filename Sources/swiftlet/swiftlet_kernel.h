@@ -1,0 +1,1 @@
+../../Kernels/include/cpp/swiftlet_kernel.h
