@@ -49,14 +49,14 @@ let package = Package(
     .target(name: "Tensors"),
     .target(name: "Templates", dependencies: ["JSONText"]),
     .target(name: "Tokenization", dependencies: ["JSONText"], swiftSettings: fast),
-    .target(name: "Paging"),
+    .target(name: "Paging", swiftSettings: fast),
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
     .target(name: "CTensorABI"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
-    .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"]),
+    .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"], swiftSettings: fast),
     // level 2
     .target(
       name: "KernelRuntime",
@@ -145,11 +145,19 @@ var tests: [Target] {
       ]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),
-    .testTarget(name: "PagingTests", dependencies: ["Paging"]),
-    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization"]),
+    // Naive models and what plays them against the real parts, optimised: the tests run a million operations.
+    .target(
+      name: "ModelContests", dependencies: ["Paging", "Scheduling", "Tokenization"], path: "Tests/ModelContests",
+      swiftSettings: fast),
+    .testTarget(name: "PagingTests", dependencies: ["Paging", "ModelContests"]),
+    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization", "ModelContests"]),
     .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Scheduling", "Paging", "Tokenization"]),
+    .testTarget(
+      name: "GenerationTests",
+      dependencies: [
+        "Generation", "Models", "Kernels", "KernelRuntime", "Scheduling", "Paging", "Tokenization", "TestSupport",
+      ]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ServingTests",

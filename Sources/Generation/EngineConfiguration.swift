@@ -1,3 +1,4 @@
+import Paging
 import Scheduling
 
 /// What an `Engine` is made with.
@@ -37,8 +38,10 @@ public struct EngineStatistics: Sendable, Hashable {
   public var running = 0
   /// Requests that wait for pages, preempted ones included.
   public var waiting = 0
-  /// Pages that nobody holds, and all pages.
+  /// Pages that nobody holds and nothing is known of, pages that nobody holds and that a request may find in the prefix
+  /// cache, and all pages.
   public var freePages = 0
+  public var cachedPages = 0
   public var pageCount = 0
   /// Steps run, failed ones included.
   public var steps = 0
@@ -53,6 +56,11 @@ public struct EngineStatistics: Sendable, Hashable {
   public var computedTokens = 0
   /// How often a sequence had to give its pages back.
   public var preemptions = 0
+  /// What was found in the prefix cache, and evicted from it.
+  public var prefixCache = PrefixCacheStatistics()
 
   public init() {}
+
+  /// Pages that running requests hold, each counted once however many share it.
+  public var heldPages: Int { pageCount - freePages - cachedPages }
 }

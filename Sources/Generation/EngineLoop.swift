@@ -134,6 +134,7 @@ struct EngineLoop: ~Copyable {
   private mutating func publish() {
     (counted.running, counted.waiting) = (scheduler.runningCount, scheduler.waitingCount)
     (counted.freePages, counted.pageCount) = (scheduler.freePages, scheduler.configuration.pageCount)
+    (counted.cachedPages, counted.prefixCache) = (scheduler.cachedPages, scheduler.cacheStatistics)
     counted.preemptions = scheduler.preemptions
     let snapshot = counted
     statistics.value.withLock { $0 = snapshot }

@@ -1,5 +1,6 @@
 import KernelRuntime
 import Models
+import Paging
 import Scheduling
 import Tensors
 import Tokenization
@@ -20,6 +21,10 @@ public struct ModelEngineOptions: Sendable {
   public var maxBatchTokens = 256
   /// Sequences that run at once, and requests that may wait beyond them.
   public var maxRunning = 64, maxWaiting = 1024
+  /// Whether requests that begin alike share their pages, and which cached pages are given up first.
+  public var prefixCaching = true, evictionPolicy = EvictionPolicy.leastRecentlyUsed
+  /// Which waiting request is admitted first, and how many newer ones may go before one.
+  public var queuePolicy = QueuePolicy.firstComeFirstServed, maxOvertakes = 64
 
   public init(threads: Int) { self.threads = threads }
 }
@@ -43,7 +48,9 @@ extension Engine {
     let pages = try pageCount(model, context: context, options: options, availableMemory: availableMemory)
     let limits = try SchedulerConfiguration(
       pageSize: options.pageSize, pageCount: pages, contextLength: context, vocabularySize: model.vocabularySize,
-      maxBatchTokens: options.maxBatchTokens, maxRunning: options.maxRunning, maxWaiting: options.maxWaiting)
+      maxBatchTokens: options.maxBatchTokens, maxRunning: options.maxRunning, maxWaiting: options.maxWaiting,
+      prefixCaching: options.prefixCaching, evictionPolicy: options.evictionPolicy, queuePolicy: options.queuePolicy,
+      maxOvertakes: options.maxOvertakes)
     return try await Engine(configuration: EngineConfiguration(scheduler: limits), makeDecoder: tokenizer) {
       let decoder = try Decoder.load(
         files, library: library, pageSize: options.pageSize, cacheType: options.kvType, contextLength: context)

@@ -29,8 +29,9 @@ public protocol ModelRunning {
 
   /// Runs the batch: computes keys and values of all its tokens into their pages, and the logits that are wanted.
   ///
-  /// Slots of a page hold what the last batch that named them wrote; a page that was given to another sequence is
-  /// overwritten from its beginning before it is read.
+  /// Slots of a page hold what the last batch that wrote them put there; a page that was given to another sequence is
+  /// overwritten from its beginning before it is read. Sequences with the same tokens share full pages: a sequence may
+  /// start behind pages that another filled, and nobody writes them any more.
   /// - Throws: when the step cannot be run; every request of the batch fails with the error's description, and the
   ///   runner must be able to run other batches afterwards.
   mutating func forward(_ batch: Batch) throws

@@ -15,7 +15,7 @@ public struct BlockTable: Sendable {
   /// Tokens in a page; a power of two.
   public let pageSize: Int
   /// The pages in the order of the positions they hold.
-  public private(set) var pages: [PageID] = []
+  public internal(set) var pages: [PageID] = []
   /// Positions whose keys and values are in the pages.
   public private(set) var tokenCount = 0
   private let shift: Int

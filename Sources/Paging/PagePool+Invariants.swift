@@ -4,7 +4,7 @@ public struct PagePoolViolation: Error, Sendable, Hashable, CustomStringConverti
 }
 
 extension PagePool {
-  /// Checks that each page is either free or held and that the counters agree. O(pages); for tests.
+  /// Checks that each page is either free, held or cached and that the counters agree. O(pages); for tests.
   public func checkInvariants() throws(PagePoolViolation) {
     var isFree = [Bool](repeating: false, count: pageCount)
     for page in free {
@@ -14,18 +14,21 @@ extension PagePool {
       guard !isFree[Int(page)] else { throw PagePoolViolation(description: "page \(page) is free twice") }
       isFree[Int(page)] = true
     }
-    var held = 0
+    var (held, cached) = (0, 0)
     for page in 0..<pageCount {
       let count = references[page]
       guard count >= 0 else { throw PagePoolViolation(description: "page \(page) has \(count) references") }
-      guard isFree[page] == (count == 0) else {
-        throw PagePoolViolation(description: "page \(page) has \(count) references and free is \(isFree[page])")
+      guard isFree[page] == (count == 0 && !isKept[page]) else {
+        throw PagePoolViolation(
+          description: "page \(page) has \(count) references, free is \(isFree[page]), kept is \(isKept[page])")
       }
-      if count > 0 { held += 1 }
+      if count > 0 { held += 1 } else if isKept[page] { cached += 1 }
     }
-    guard held == heldCount, freeCount + heldCount == pageCount else {
+    guard held == heldCount, cached == cachedCount, freeCount + heldCount + cachedCount == pageCount else {
       throw PagePoolViolation(
-        description: "\(freeCount) free + \(heldCount) held (\(held) counted) ≠ \(pageCount) pages")
+        description:
+          "\(freeCount) free + \(heldCount) held (\(held) counted) + \(cachedCount) cached (\(cached) counted)"
+          + " ≠ \(pageCount) pages")
     }
   }
 }

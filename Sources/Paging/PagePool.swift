@@ -25,23 +25,33 @@ public enum PagingError: Error, Sendable, Hashable, CustomStringConvertible {
 /// ```
 ///                allocate(n)  [references = 1]                  retain   references + 1
 ///   free pages ───────────────────────────────►  held pages  ◄──────────────────────────── a second holder
-///       ▲                                            │
-///       └────────────────────────────────────────────┘  release   references − 1; free again at 0
+///       ▲  ▲                                       │     │ ▲
+///       │  └───────────────────────────────────────┘     │ │ retain
+///       │         release the last reference             ▼ │
+///       └────────────────────────────────────────  cached pages   those that `keep` named come here
+///                         drop
 /// ```
 ///
-/// Invariant: a page is free exactly when nobody refers to it, so free + held = total.
+/// A page that is kept has worth without holders: the prefix cache knows what is in it.
+///
+/// Invariant: a page with references is held; one without is cached when it is kept and free otherwise; so
+/// free + held + cached = total.
 /// Every operation takes time linear in the pages it names.
 public struct PagePool: ~Copyable {
   /// Tokens in a page; a power of two.
   public let pageSize: Int
-  /// Pages in the pool, free or held.
+  /// Pages in the pool: free, held or cached.
   public let pageCount: Int
   /// The free pages, used as a stack: the page freed last is still warm in the caches.
   var free: [PageID]
   /// How many holders each page has.   [pageCount]
   var references: [Int32]
+  /// Whether the page goes to the cached ones when its last holder lets go.   [pageCount]
+  var isKept: [Bool]
   /// Pages with at least one holder. Kept beside `free` so that the invariant can be checked.
   public internal(set) var heldCount = 0
+  /// Pages that are kept and have no holder.
+  public internal(set) var cachedCount = 0
 
   /// A pool whose pages are all free.
   /// - Throws: `PagingError` when the sizes are out of range.
@@ -55,9 +65,10 @@ public struct PagePool: ~Copyable {
     (self.pageCount, self.pageSize) = (pageCount, pageSize)
     free = (0..<PageID(pageCount)).reversed()
     references = Array(repeating: 0, count: pageCount)
+    isKept = Array(repeating: false, count: pageCount)
   }
 
-  /// Pages that nobody holds.
+  /// Pages that nobody holds or keeps.
   public var freeCount: Int { free.count }
 
   /// Pages needed for `tokens` tokens.
@@ -76,26 +87,52 @@ public struct PagePool: ~Copyable {
     return taken
   }
 
-  /// Adds a holder to each of these held pages.
-  public mutating func retain(_ pages: some Sequence<PageID>) {
+  /// Adds a holder to each of these held or cached pages.
+  public mutating func retain(_ pages: [PageID]) {
     for page in pages {
-      precondition(references[Int(page)] > 0, "page \(page) is retained but nobody holds it")
-      references[Int(page)] += 1
-    }
-  }
-
-  /// Takes a holder from each of these held pages; a page without holders is free.
-  public mutating func release(_ pages: some Sequence<PageID>) {
-    for page in pages {
-      precondition(references[Int(page)] > 0, "page \(page) is released but nobody holds it")
-      references[Int(page)] -= 1
-      if references[Int(page)] == 0 {
-        free.append(page)
-        heldCount -= 1
+      let index = Int(page)
+      precondition(references[index] > 0 || isKept[index], "page \(page) is retained but nobody holds or keeps it")
+      if references[index] == 0 {
+        cachedCount -= 1
+        heldCount += 1
       }
+      references[index] += 1
     }
   }
 
-  /// How many holders the page has; 0 when it is free.
+  /// Takes a holder from each of these held pages; a page without holders is cached if it is kept, and free otherwise.
+  public mutating func release(_ pages: [PageID]) {
+    for page in pages {
+      let index = Int(page)
+      precondition(references[index] > 0, "page \(page) is released but nobody holds it")
+      references[index] -= 1
+      if references[index] > 0 { continue }
+      heldCount -= 1
+      if isKept[index] { cachedCount += 1 } else { free.append(page) }
+    }
+  }
+
+  /// Notes that these held pages are to be cached when their last holders let go.
+  public mutating func keep(_ pages: [PageID]) {
+    for page in pages {
+      precondition(references[Int(page)] > 0 && !isKept[Int(page)], "page \(page) is not held, or is kept already")
+      isKept[Int(page)] = true
+    }
+  }
+
+  /// Frees these cached pages.
+  public mutating func drop(_ pages: [PageID]) {
+    for page in pages {
+      precondition(references[Int(page)] == 0 && isKept[Int(page)], "page \(page) is not cached")
+      isKept[Int(page)] = false
+      cachedCount -= 1
+      free.append(page)
+    }
+  }
+
+  /// How many holders the page has; 0 when it is free or cached.
   public func referenceCount(of page: PageID) -> Int { Int(references[Int(page)]) }
+
+  /// Whether the page is cached, or will be when its last holder lets go.
+  public func isKept(_ page: PageID) -> Bool { isKept[Int(page)] }
 }

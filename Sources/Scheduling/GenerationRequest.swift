@@ -21,6 +21,11 @@ public struct GenerationRequest: Sendable {
   public var maxTokens: Int
   public var sampling = SamplingParameters()
   public var stop = StopConditions()
+  /// Prefixes are shared only among requests with the same salt, so that nobody learns from the time an answer takes what
+  /// others asked. Empty is a salt like any other: that of all who name none.
+  public var cacheSalt = ""
+  /// Larger is sooner, where a policy looks at it.
+  public var priority = 0
 
   public init(id: String, prompt: [TokenID], maxTokens: Int) {
     (self.id, self.prompt, self.maxTokens) = (id, prompt, maxTokens)

@@ -7,7 +7,8 @@ import Tokenization
 ///   tokens   │ prompt ───────────────────│ output ──────────│
 ///            0                     promptCount          tokens.count
 ///   table    │ keys and values in pages ─────│ to compute ─│
-///            0                      table.tokenCount    tokens.count
+///            0        │             table.tokenCount    tokens.count
+///   lease    │ shared ─│ as soon as a page is full: another page
 /// ```
 ///
 /// Invariant: between steps table.tokenCount < tokens.count, so there is always something to compute. One token to
@@ -21,6 +22,16 @@ struct RunningSequence {
   /// Prompt and output.
   var tokens: [TokenID]
   var table: BlockTable
+  /// What of the table's pages others may share; nil when the sequence has no pages or none are shared.
+  var lease: PrefixLease?
+  let salt: String
+  let priority: Int
+  /// Tokens of the prompt that were in the cache when the sequence first got pages.
+  var cachedTokens = 0
+  /// Whether it has had pages: if it waits, it was preempted.
+  var wasAdmitted = false
+  /// How many newer sequences got pages while it waited.
+  var overtakes = 0
 
   init(handle: Int, request: GenerationRequest, configuration: SchedulerConfiguration) {
     self.handle = handle
@@ -29,11 +40,18 @@ struct RunningSequence {
     stopTokens = request.stop.ignoresStopTokens ? [] : request.stop.tokenIDs
     tokens = request.prompt
     table = BlockTable(pageSize: configuration.pageSize)
+    (salt, priority) = (request.cacheSalt, request.priority)
   }
 
   var outputCount: Int { tokens.count - promptCount }
   /// Tokens whose keys and values are not in the pages.
   var remaining: Int { tokens.count - table.tokenCount }
   var isDecoding: Bool { remaining == 1 && outputCount > 0 }
-  var usage: Usage { Usage(promptTokens: promptCount, completionTokens: outputCount, cachedTokens: 0) }
+  /// Whether nobody may be admitted before it any more.
+  func isUrgent(_ configuration: SchedulerConfiguration) -> Bool {
+    wasAdmitted || overtakes >= configuration.maxOvertakes
+  }
+  var usage: Usage {
+    Usage(promptTokens: promptCount, completionTokens: outputCount, cachedTokens: cachedTokens)
+  }
 }

@@ -17,8 +17,13 @@ extension Scheduler {
       if entry.samples { row += 1 }
       guard sequences[entry.handle] != nil else { continue }
       sequences[entry.handle]?.table.advance(by: entry.tokens.count)
-      guard entry.samples else { continue }
-      if let update = append(token, to: entry.handle) { updates.append(update) }
+      if entry.samples, !isValid(token) {
+        // What this step computed may be as broken as its logits: nobody shall find it.
+        if let update = remove(entry.handle, token: nil, reason: .failed) { updates.append(update) }
+        continue
+      }
+      publish(entry.handle)
+      if let token, let update = append(token, to: entry.handle) { updates.append(update) }
     }
     return updates
   }
@@ -31,14 +36,25 @@ extension Scheduler {
     return batch.sequences.compactMap { remove($0.handle, token: nil, reason: .failed) }
   }
 
-  private mutating func append(_ token: TokenID?, to handle: Int) -> Update? {
-    guard let token, token >= 0, Int(token) < configuration.vocabularySize else {
-      return remove(handle, token: nil, reason: .failed)
-    }
+  private func isValid(_ token: TokenID?) -> Bool {
+    token.map { $0 >= 0 && Int($0) < configuration.vocabularySize } ?? false
+  }
+
+  private mutating func append(_ token: TokenID, to handle: Int) -> Update? {
     sequences[handle]?.tokens.append(token)
     guard let sequence = sequences[handle] else { return nil }
     if sequence.stopTokens.contains(token) { return remove(handle, token: token, reason: .stop) }
     if sequence.outputCount >= sequence.outputLimit { return remove(handle, token: token, reason: .length) }
     return Update(handle: handle, token: token, finish: nil, usage: sequence.usage)
+  }
+
+  /// Lets others share the pages that are full now.
+  private mutating func publish(_ handle: Int) {
+    guard var sequence = sequences[handle], let lease = sequence.lease,
+      sequence.table.tokenCount - lease.tokenCount >= configuration.pageSize
+    else { return }
+    cache.publish(
+      &sequence.lease, sequence.tokens, &sequence.table, priority: sequence.priority, time: clock)
+    sequences[handle] = sequence
   }
 }

@@ -9,9 +9,11 @@ extension Scheduler {
     func require(_ holds: Bool, _ sentence: @autoclosure () -> String) throws(SchedulerViolation) {
       guard holds else { throw SchedulerViolation(description: sentence()) }
     }
-    do { try pool.checkInvariants() } catch { throw SchedulerViolation(description: error.description) }
+    do { try cache.checkInvariants() } catch { throw SchedulerViolation(description: error.description) }
     let order = running + waiting
-    try require(zip(order, order.dropFirst()).allSatisfy { $0 < $1 }, "the queues are out of order: \(order)")
+    for queue in [running, waiting] {
+      try require(zip(queue, queue.dropFirst()).allSatisfy { $0 < $1 }, "a queue is out of order: \(queue)")
+    }
     try require(order.count == sequences.count, "\(order.count) queued, \(sequences.count) live")
     try require(running.count <= configuration.maxRunning, "\(running.count) run")
     var holders = [Int](repeating: 0, count: configuration.pageCount)
@@ -21,10 +23,14 @@ extension Scheduler {
       try require(sequence.remaining > 0, "sequence \(handle) has nothing to compute")
       try require(sequence.tokens.count < configuration.contextLength + 1, "sequence \(handle) is beyond the context")
       try require(place < running.count || sequence.table.pages.isEmpty, "sequence \(handle) waits with pages")
+      try require(
+        (sequence.lease != nil) == (place < running.count && configuration.prefixCaching), "\(handle)'s lease")
+      try require((sequence.lease?.tokenCount ?? 0) <= sequence.table.tokenCount, "\(handle) shares what it has not")
+      try require(sequence.overtakes <= configuration.maxOvertakes, "\(handle) was overtaken too often")
       for page in sequence.table.pages { holders[Int(page)] += 1 }
     }
     for (page, count) in holders.enumerated() {
-      let references = pool.referenceCount(of: Int32(page))
+      let references = cache.pool.referenceCount(of: Int32(page))
       try require(references == count, "page \(page) has \(references) references and \(count) holders")
     }
   }

@@ -15,22 +15,26 @@ import Paging
 /// Where pages change hands:
 ///
 /// ```
-///   submit      schedule: grant                       remove: finished, stopped, cancelled, failed
+///   submit      schedule: acquire, allocate           remove: finished, stopped, cancelled, failed
 ///  ────────► waiting ─────────────► running ─────────────────────────────────────► gone
-///            no pages   allocate    table holds pages          release
+///            no pages                 │ commit: publish pages that are full   release
 ///               ▲                     │
-///               └─────────────────────┘  preempt: release all, keep the tokens, compute them again later
+///               └─────────────────────┘  preempt: release all, keep the tokens, compute again what is not found later
 /// ```
 ///
-/// The policy is first come, first served. Handles grow with the time of arrival, and `running + waiting` is in that
-/// order: the newest running sequence is the one preempted, to the head of the waiting. Nobody overtakes, so the oldest
-/// sequence always progresses: it may take the pages of every other, and admission proved that these suffice.
+/// Pages that were published outlive their sequence in the prefix cache until their memory is needed; a request that
+/// begins with the same tokens starts after them. When pages are short, cached ones go first, then the newest running
+/// sequence is preempted.
 ///
-/// Invariants: free + held pages = total; running sequences hold all held pages; waiting ones hold none; every submitted
-/// request gets exactly one update with a finish reason.
+/// Handles grow with the time of arrival; `running` and `waiting` are in that order. Nobody starves: a running sequence
+/// loses pages only to older ones, so the oldest always progresses, may take the pages of every other, and admission
+/// proved that these suffice; and a waiting one is overtaken `maxOvertakes` times at most before it is the first to go.
+///
+/// Invariants: free + held + cached pages = total; running sequences hold all held pages; waiting ones hold none; every
+/// submitted request gets exactly one update with a finish reason.
 public struct Scheduler: ~Copyable {
   public let configuration: SchedulerConfiguration
-  var pool: PagePool
+  var cache: PrefixCache
   var sequences: [Int: RunningSequence] = [:]
   /// Handles of the sequences without pages, oldest first.
   var waiting: [Int] = []
@@ -38,6 +42,8 @@ public struct Scheduler: ~Copyable {
   var running: [Int] = []
   /// Whether a batch was scheduled and neither committed nor failed.
   var hasBatchInFlight = false
+  /// Counts steps: the cache's idea of time.
+  var clock = 0
   private var nextHandle = 0
   /// How often a sequence had to give its pages back.
   public internal(set) var preemptions = 0
@@ -45,8 +51,12 @@ public struct Scheduler: ~Copyable {
   /// A scheduler without requests.
   public init(_ configuration: SchedulerConfiguration) {
     self.configuration = configuration
-    do { pool = try PagePool(pageCount: configuration.pageCount, pageSize: configuration.pageSize) } catch {
-      preconditionFailure("a checked configuration makes a pool: \(error)")
+    do {
+      cache = try PrefixCache(
+        pageCount: configuration.pageCount, pageSize: configuration.pageSize, policy: configuration.evictionPolicy,
+        isEnabled: configuration.prefixCaching)
+    } catch {
+      preconditionFailure("a checked configuration makes a cache: \(error)")
     }
   }
 
@@ -54,8 +64,12 @@ public struct Scheduler: ~Copyable {
   public var waitingCount: Int { waiting.count }
   /// Requests that hold pages.
   public var runningCount: Int { running.count }
-  /// Pages that nobody holds.
-  public var freePages: Int { pool.freeCount }
+  /// Pages that nobody holds and nothing is known of.
+  public var freePages: Int { cache.pool.freeCount }
+  /// Pages that nobody holds and that a request may find; they are given up when pages are needed.
+  public var cachedPages: Int { cache.pool.cachedCount }
+  /// What the prefix cache has found so far. A preempted sequence that comes back is not counted again.
+  public var cacheStatistics: PrefixCacheStatistics { cache.statistics }
   /// Whether there is nothing to schedule.
   public var isIdle: Bool { sequences.isEmpty }
 
@@ -74,7 +88,7 @@ public struct Scheduler: ~Copyable {
     return handle
   }
 
-  /// Ends a request at once, running or waiting; its pages are free when this returns.
+  /// Ends a request at once, running or waiting; its pages are free or cached when this returns.
   /// - Returns: its last update, or nil when it has ended already.
   public mutating func cancel(_ handle: Int) -> Update? { finish(handle, reason: .cancelled) }
 
@@ -84,7 +98,7 @@ public struct Scheduler: ~Copyable {
     remove(handle, token: nil, reason: reason)
   }
 
-  /// Takes the pages of the newest running sequence away; it waits at the head of the queue to be computed again.
+  /// Takes the pages of the newest running sequence away; it waits to be computed again.
   /// Schedule does this when the pool is dry; it is public because results must not depend on it, which tests show.
   /// - Returns: false when nothing runs.
   @discardableResult public mutating func preemptNewest() -> Bool {
@@ -94,9 +108,13 @@ public struct Scheduler: ~Copyable {
     return true
   }
 
+  /// Gives up all cached pages. Results must not depend on it, which tests show.
+  /// - Returns: how many there were.
+  @discardableResult public mutating func clearCache() -> Int { cache.evict(.max) }
+
   mutating func preempt(_ handle: Int) {
-    running.removeLast()
-    waiting.insert(handle, at: 0)
+    running.removeSorted(handle)
+    waiting.insertSorted(handle)
     releasePages(of: handle)
     preemptions += 1
   }
@@ -105,26 +123,16 @@ public struct Scheduler: ~Copyable {
   mutating func remove(_ handle: Int, token: Int32?, reason: FinishReason) -> Update? {
     guard sequences[handle] != nil else { return nil }
     releasePages(of: handle)
-    // Both lists are sorted, so the place is found by bisection.
-    if let index = running.firstIndexSorted(of: handle) { running.remove(at: index) }
-    if let index = waiting.firstIndexSorted(of: handle) { waiting.remove(at: index) }
+    running.removeSorted(handle)
+    waiting.removeSorted(handle)
     let usage = sequences.removeValue(forKey: handle)?.usage
     return usage.map { Update(handle: handle, token: token, finish: reason, usage: $0) }
   }
 
   private mutating func releasePages(of handle: Int) {
-    if let pages = sequences[handle]?.table.removeAll() { pool.release(pages) }
-  }
-}
-
-extension [Int] {
-  /// The index of `element` in an ascending array. O(log n).
-  fileprivate func firstIndexSorted(of element: Int) -> Int? {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle] < element { low = middle + 1 } else { high = middle }
-    }
-    return low < count && self[low] == element ? low : nil
+    guard var sequence = sequences[handle] else { return }
+    cache.release(sequence.lease, &sequence.table, time: clock)
+    sequence.lease = nil
+    sequences[handle] = sequence
   }
 }

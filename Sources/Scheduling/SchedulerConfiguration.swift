@@ -1,3 +1,5 @@
+import Paging
+
 /// Sizes and limits of a `Scheduler`. A value of this type is always usable: the initializer refuses the others.
 public struct SchedulerConfiguration: Sendable, Hashable {
   /// Tokens in a page; a power of two.
@@ -16,12 +18,22 @@ public struct SchedulerConfiguration: Sendable, Hashable {
   public let maxRunning: Int
   /// The largest number of requests that are admitted beyond `maxRunning`.
   public let maxWaiting: Int
+  /// Whether requests with the same beginning share its pages, at the same time and later.
+  public let prefixCaching: Bool
+  /// Which cached pages are given up first.
+  public let evictionPolicy: EvictionPolicy
+  /// Which waiting request is admitted first.
+  public let queuePolicy: QueuePolicy
+  /// How many newer requests may be admitted before a waiting one; 0 is strictly first come, first served.
+  public let maxOvertakes: Int
 
   /// Checks the sizes.
   /// - Throws: `SchedulerConfigurationError` naming the first size that is out of range.
   public init(
     pageSize: Int = 16, pageCount: Int, contextLength: Int, vocabularySize: Int, maxBatchTokens: Int = 512,
-    maxRunning: Int = 256, maxWaiting: Int = 1024
+    maxRunning: Int = 256, maxWaiting: Int = 1024, prefixCaching: Bool = true,
+    evictionPolicy: EvictionPolicy = .leastRecentlyUsed, queuePolicy: QueuePolicy = .firstComeFirstServed,
+    maxOvertakes: Int = 64
   ) throws(SchedulerConfigurationError) {
     guard pageSize > 0, pageSize & (pageSize - 1) == 0 else {
       throw .init(name: "pageSize", value: pageSize, expected: "a power of two")
@@ -41,6 +53,9 @@ public struct SchedulerConfiguration: Sendable, Hashable {
     try check("maxBatchTokens", maxBatchTokens, from: 1, to: largest)
     try check("maxRunning", maxRunning, from: 1, to: largest)
     try check("maxWaiting", maxWaiting, from: 0, to: largest)
+    try check("maxOvertakes", maxOvertakes, from: 0, to: largest)
+    (self.prefixCaching, self.evictionPolicy) = (prefixCaching, evictionPolicy)
+    (self.queuePolicy, self.maxOvertakes) = (queuePolicy, maxOvertakes)
     (self.pageSize, self.pageCount, self.vocabularySize) = (pageSize, pageCount, vocabularySize)
     self.contextLength = min(contextLength, pageCount * pageSize)
     (self.maxBatchTokens, self.maxWaiting) = (maxBatchTokens, maxWaiting)

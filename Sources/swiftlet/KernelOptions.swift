@@ -1,4 +1,5 @@
 import ArgumentParser
+import Benchmarking
 import FoundationEssentials
 import KernelRuntime
 import Kernels
@@ -51,12 +52,31 @@ struct KernelOptions: ParsableArguments {
     return TraceSet(root: traceSetPath)
   }
 
+  /// What the traces say, weighted by how often each shape occurred where `serve --trace-workloads` recorded it.
+  private func measurements(_ set: TraceSet) throws -> KernelMeasurements {
+    guard let root = set.root else { return KernelMeasurements(set) }
+    var weights: [String: [[Int]: Double]] = [:]
+    for name in set.definitionNames {
+      guard let definition = set.definitions[name], set.traces[name] != nil,
+        let frequencies = try RecordedFrequencies.load(root: root, definition: definition)
+      else { continue }
+      let shapes = Set(
+        set.traces[name, default: []].map { trace in definition.varAxes.map { trace.workload.axes[$0] ?? 0 } })
+      let measured = Array(shapes)
+      let shares = frequencies.weights(
+        amongNearest: measured.map { OrderedMap<Int>(zip(definition.varAxes, $0).map { ($0, $1) }) })
+      if shares.contains(where: { $0 > 0 }) { weights[name] = Dictionary(uniqueKeysWithValues: zip(measured, shares)) }
+    }
+    let known = weights
+    return KernelMeasurements(set) { definition, axes in known[definition.name]?[axes] ?? 1 }
+  }
+
   /// Everything that kernels are chosen from and by.
   func library(log: Logger) throws -> KernelLibrary {
     let set = try loadTraceSet(log: log)
     var library = KernelLibrary(
       solutions: KernelCatalog.solutions + KernelBuilding.solutions(of: set), policy: try policy())
-    library.measurements = KernelMeasurements(set)
+    library.measurements = try measurements(set)
     library.hardware = Hardware(MachineDescription.processor)
     library.quarantine = try Quarantine(path: SwiftletHome.path + "/quarantine.json", version: Version.text)
     library.switchboard = KernelSwitchboard()

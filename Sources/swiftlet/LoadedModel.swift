@@ -17,9 +17,13 @@ struct LoadedModel: Sendable {
   let library: KernelLibrary
 
   /// Opens the files, then builds the tokenizer while the engine's thread repacks the weights.
-  static func load(_ options: ModelOptions, maxWaiting: Int = 1024, log: Logger) async throws -> LoadedModel {
+  /// - observer: sees every call of a kernel.
+  static func load(
+    _ options: ModelOptions, maxWaiting: Int = 1024, observer: (any KernelCallObserver)? = nil, log: Logger
+  ) async throws -> LoadedModel {
     let files = try ModelFiles.open(try options.path())
-    let library = try options.kernelOptions.library(log: log)
+    var library = try options.kernelOptions.library(log: log)
+    library.observer = observer
     var engineOptions = try options.engineOptions()
     engineOptions.maxWaiting = maxWaiting
     async let tokenizing = Task.detached { try makeTokenizer(files) }.value

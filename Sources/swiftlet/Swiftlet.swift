@@ -6,7 +6,7 @@ struct Swiftlet: AsyncParsableCommand {
     commandName: "swiftlet",
     abstract: "Serve large language models with kernels that can be swapped.",
     version: Version.text,
-    subcommands: [Serve.self, Chat.self, Generate.self, Pull.self, KernelsCommand.self, Bench.self])
+    subcommands: [Serve.self, Chat.self, Generate.self, Pull.self, KernelsCommand.self, Bench.self, TracesCommand.self])
 }
 
 enum Version {

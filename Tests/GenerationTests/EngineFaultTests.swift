@@ -20,7 +20,7 @@ import Testing
     #expect(failed.usage == Usage(promptTokens: 1, completionTokens: 0, cachedTokens: 0))
     let good = await Transcript(try engine.generate(greedy([1, 2, 3], maxTokens: 3)))
     #expect(good.tokens == ScriptedRunner.output(after: [1, 2, 3], count: 3) && !good.tokens.contains(31))
-    #expect(engine.isHealthy && engine.statistics.failedRequests == 1 && engine.statistics.freePages == 64)
+    #expect(engine.isHealthy && engine.statistics.failedRequests == 1 && engine.statistics.heldPages == 0)
     await engine.shutdown()
   }
 
@@ -41,7 +41,7 @@ import Testing
       #expect(transcript.usage?.completionTokens == transcript.tokens.count)
     }
     #expect(ends.values.reduce(0, +) == 100 && ends[.failed] != nil)
-    #expect(engine.statistics.freePages == 20)
+    #expect(engine.statistics.heldPages == 0)
     await engine.shutdown()
   }
 
@@ -88,7 +88,7 @@ import Testing
       let transcript = await reader.value
       #expect(transcript.finals == [.cancelled] && transcript.message == "the engine is shutting down")
     }
-    #expect(engine.statistics.freePages == 64 && engine.statistics.finishedRequests == 20)
+    #expect(engine.statistics.heldPages == 0 && engine.statistics.finishedRequests == 20)
     #expect(!engine.isHealthy)
   }
 
@@ -158,7 +158,7 @@ import Testing
       }
     }
     #expect(await eventually { engine.statistics.finishedRequests == 120 })
-    #expect(engine.statistics.freePages == 24)
+    #expect(engine.statistics.heldPages == 0)
     await engine.shutdown()
   }
 }

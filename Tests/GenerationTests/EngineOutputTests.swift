@@ -49,7 +49,7 @@ import Testing
         #expect(result.usage?.completionTokens == result.tokens.count)
       }
     }
-    #expect(engine.statistics.freePages == 64)
+    #expect(engine.statistics.heldPages == 0)
     await engine.shutdown()
   }
 

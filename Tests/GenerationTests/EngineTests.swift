@@ -15,7 +15,7 @@ import Testing
     #expect(result.message == nil && result.logprobs.isEmpty)
     #expect(engine.isHealthy && engine.contextLength == 128)
     let statistics = engine.statistics
-    #expect(statistics.freePages == 64 && statistics.running == 0 && statistics.waiting == 0)
+    #expect(statistics.heldPages == 0 && statistics.running == 0 && statistics.waiting == 0)
     #expect(statistics.promptTokens == 3 && statistics.generatedTokens == 20 && statistics.computedTokens == 22)
     #expect(statistics.submittedRequests == 1 && statistics.finishedRequests == 1 && statistics.steps == 20)
     await engine.shutdown()
@@ -54,12 +54,13 @@ import Testing
       let expected = await Transcript(try alone.generate(request))
       let found = results[number]
       #expect(found?.tokens == expected.tokens && found?.text == expected.text, "request \(number)")
-      #expect(found?.finals == expected.finals && found?.usage == expected.usage, "request \(number)")
+      #expect(found?.finals == expected.finals, "request \(number)")
+      #expect(found?.usage?.completionTokens == expected.usage?.completionTokens, "request \(number)")
       if number % 6 == 2 || number % 6 == 4 {
         #expect(expected.tokens == ScriptedRunner.output(after: request.prompt, count: request.maxTokens))
       }
     }
-    #expect(drained.freePages == pageCount && drained.finishedRequests == 200 && drained.failedRequests == 0)
+    #expect(drained.heldPages == 0 && drained.finishedRequests == 200 && drained.failedRequests == 0)
     #expect(pageCount == 1000 ? drained.preemptions == 0 : drained.preemptions > 0)
     await engine.shutdown()
     await alone.shutdown()
@@ -80,7 +81,7 @@ import Testing
     // Dropping a stream that nobody ever reads cancels as well.
     _ = try engine.generate(greedy([8], maxTokens: 9000))
     #expect(await eventually { engine.statistics.finishedRequests == 3 })
-    #expect(engine.statistics.freePages == 8000)
+    #expect(engine.statistics.heldPages == 0)
     #expect(engine.statistics.generatedTokens < 9000)
     await engine.shutdown()
   }

@@ -5,6 +5,9 @@ package enum FolderListing {
   /// Deeper folders are not entered.
   static let depthLimit = 64
 
+  /// Whether a folder holds nothing.
+  package static func isEmpty(_ folder: String) -> Bool { names(in: folder).isEmpty }
+
   /// Files whose names end in `suffix`, at any depth under `folder`, sorted by path components. Hidden ones are included;
   /// linked folders are not entered, linked files are listed.
   package static func files(under folder: String, suffix: String) -> [String] {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Benchmarking
 import FoundationEssentials
 import Generation
 import Glibc
@@ -35,12 +36,22 @@ struct Serve: AsyncParsableCommand {
       valueName: "address"))
   var admin: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Record the calls of kernels as workloads that can be run again, and how often each shape occurs.",
+      valueName: "dir"))
+  var traceWorkloads: String?
+
+  @Option(help: "Largest size of what --trace-workloads writes, such as 512M. Default: 256M.")
+  var traceLimit: String?
+
   @Flag(help: "Log every kernel that is chosen.")
   var verbose = false
 
   func validate() throws {
     if !(0...65535).contains(port) { throw ValidationError("--port is \(port); it must be 0 to 65535") }
     if drainSeconds < 0 { throw ValidationError("--drain-seconds is \(drainSeconds); it must not be negative") }
+    _ = try RecordingOptions(directory: traceWorkloads, limit: traceLimit)
     if let admin { _ = try AdminAddress(admin, hasKeys: apiKeyFile != nil) }
     if !(0...1_000_000).contains(maxWaiting) {
       throw ValidationError("--max-waiting is \(maxWaiting); it must be 0 to 1000000")
@@ -50,7 +61,11 @@ struct Serve: AsyncParsableCommand {
   func run() async throws {
     var log = Logger(label: "swiftlet", factory: { StreamLogHandler.standardError(label: $0) })
     log.logLevel = verbose ? .debug : .notice
-    let loaded = try await LoadedModel.load(model, maxWaiting: maxWaiting, log: log)
+    let logger = log
+    let recorder = try RecordingOptions(directory: traceWorkloads, limit: traceLimit)?.start { problem in
+      logger.warning("recording workloads: \(problem)")
+    }
+    let loaded = try await LoadedModel.load(model, maxWaiting: maxWaiting, observer: recorder, log: log)
     var configuration = ServingConfiguration()
     configuration.host = host
     configuration.port = port
@@ -75,9 +90,15 @@ struct Serve: AsyncParsableCommand {
       try await server.runUntilSignal()
     } catch {
       await loaded.engine.shutdown()
+      recorder?.close()
       throw error
     }
     await loaded.engine.shutdown()
+    if let recorder {
+      recorder.close()
+      let found = recorder.statistics
+      log.notice("recorded \(found.recorded) workloads of \(found.calls) kernel calls into \(traceWorkloads ?? "")")
+    }
   }
 
   private func adminServer(_ loaded: LoadedModel, keys: [String]?, log: Logger) throws -> AdminServer? {

@@ -42,6 +42,12 @@ struct ReplayTests {
       ])
     let counts = try #require(try RecordedFrequencies.load(root: session.root, definition: definition))
     #expect(counts.layers == [3: 1] && counts.weight(workload.axes) == 1)
+
+    let again = try WorkloadInputs(definition, workload, seed: 1, root: session.root)
+    #expect(again.arguments["kv_indices"]?.tensor.int32s == [5, 0, 3])
+    #expect(again.arguments["kv_last_page_len"]?.tensor.int32s == [1, 4])
+    let outputs = try again.outputTensors().values.map { KernelArgument.tensor($0) }
+    try attention.kernel.apply(again.arguments.values + outputs, on: CPUStream(threads: 1))
   }
 
   @Test("Each workload's tensors lie where FlashInfer-Bench puts them")

@@ -1,0 +1,60 @@
+import Scheduling
+
+/// A model without weights, whose keys and values are what real ones are: a slot depends on its token and on all tokens
+/// before it, and the next token on all slots before it. A wrong page, a stale slot, a chunk out of place or a page shared
+/// between different prefixes changes what comes out.
+public struct NullModel {
+  public static let vocabularySize = 30
+  private var slots: [UInt64]
+
+  public init(_ configuration: SchedulerConfiguration) {
+    slots = Array(repeating: 0, count: configuration.pageCount * configuration.pageSize)
+  }
+
+  /// Writes the slots of all tokens of the batch, reads those of every sequence, and chooses the next tokens.
+  /// - start: a value that each sequence's first slot depends on; sequences that may not share have different ones.
+  /// - Returns: a token for each sequence that samples, in batch order.
+  public mutating func run(_ batch: Batch, start: (_ handle: Int) -> UInt64) -> [Int32] {
+    var sampled: [Int32] = []
+    for entry in batch.sequences {
+      for (offset, token) in entry.tokens.enumerated() {
+        let position = entry.startPosition + offset
+        let before = position == 0 ? start(entry.handle) : slots[Self.slot(position - 1, entry, batch)]
+        slots[Self.slot(position, entry, batch)] = Self.next(before, token)
+      }
+    }
+    for entry in batch.sequences where entry.samples {
+      var sum = UInt64(0)
+      for position in 0..<entry.endPosition { sum = Self.fold(sum, slots[Self.slot(position, entry, batch)]) }
+      sampled.append(Self.token(sum))
+    }
+    return sampled
+  }
+
+  private static func slot(_ position: Int, _ entry: BatchSequence, _ batch: Batch) -> Int {
+    Int(entry.pages[position / batch.pageSize]) * batch.pageSize + position % batch.pageSize
+  }
+
+  private static func next(_ before: UInt64, _ token: Int32) -> UInt64 {
+    let mixed = (before ^ UInt64(UInt32(bitPattern: token))) &* 0x9E37_79B9_7F4A_7C15 &+ 1
+    return mixed ^ mixed >> 29
+  }
+  private static func fold(_ sum: UInt64, _ slot: UInt64) -> UInt64 { (sum ^ slot) &* 0xBF58_476D_1CE4_E5B9 &+ 7 }
+  private static func token(_ sum: UInt64) -> Int32 { Int32((sum >> 33) % UInt64(vocabularySize)) }
+
+  /// What the model goes on with after a prompt, computed without scheduler and pages.
+  public struct Continuation {
+    private var last: UInt64
+    private var sum: UInt64 = 0
+
+    public init(of prompt: [Int32], start: UInt64 = 0) {
+      last = start
+      for token in prompt { append(token) }
+    }
+    public mutating func append(_ token: Int32) {
+      last = NullModel.next(last, token)
+      sum = NullModel.fold(sum, last)
+    }
+    public var nextToken: Int32 { NullModel.token(sum) }
+  }
+}
