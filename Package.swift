@@ -53,6 +53,7 @@ let package = Package(
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
     .target(name: "CTensorABI"),
+    .target(name: "CConfinement"),
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
@@ -86,8 +87,8 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "KernelsBaseline",
-        "KernelsAVX2", "KernelsAVX512",
+        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "CConfinement",
+        "KernelsBaseline", "KernelsAVX2", "KernelsAVX512",
       ], swiftSettings: fast),
     // level 5
     .target(
@@ -128,6 +129,13 @@ var tests: [Target] {
     .testTarget(name: "ModelFilesTests", dependencies: ["Models", "Checkpoints", "JSONText", "TestSupport"]),
     .testTarget(
       name: "KernelConformanceTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "Checkpoints"]),
+    .testTarget(
+      name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText"]),
+    .testTarget(
+      name: "BenchmarkingTests",
+      dependencies: [
+        "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
+      ]),
     // Makes inputs of up to gigabytes: optimised in debug builds too.
     .target(name: "ReferenceInputs", dependencies: ["Tensors"], path: "Tests/ReferenceInputs", swiftSettings: fast),
     .testTarget(
@@ -135,13 +143,6 @@ var tests: [Target] {
       dependencies: [
         "ReferenceInputs", "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText",
         "TestSupport",
-      ]),
-    .testTarget(
-      name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText"]),
-    .testTarget(
-      name: "BenchmarkingTests",
-      dependencies: [
-        "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
       ]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),

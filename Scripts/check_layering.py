@@ -27,6 +27,7 @@ ALLOWED = {
     # level 1
     "CPUIntrinsics": "",
     "CProcesses": "",
+    "CConfinement": "",
     "CUDADriver": "Tensors",
     "Traces": "Tensors",
     "Checkpoints": "Tensors",
@@ -42,7 +43,7 @@ ALLOWED = {
     "Kernels": "KernelRuntime Tensors Traces Checkpoints CPUIntrinsics KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 4
     "Models": "Kernels KernelRuntime Communication Checkpoints Tensors Traces",
-    "Benchmarking": "KernelRuntime Kernels Traces Tensors Checkpoints CPUIntrinsics CProcesses KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
+    "Benchmarking": "KernelRuntime Kernels Traces Tensors Checkpoints CPUIntrinsics CProcesses CConfinement KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 5 and up
     "Generation": "Models KernelRuntime Scheduling Paging Tokenization Tensors",
     "Serving": "Generation Scheduling Tokenization Templates"
