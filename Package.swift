@@ -142,7 +142,8 @@ var tests: [Target] {
     .testTarget(
       name: "ReferencesTests",
       dependencies: [
-        "ReferenceInputs", "Benchmarking", "Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText", "TestSupport",
+        "ReferenceInputs", "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText",
+        "TestSupport",
       ]),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates", "JSONText"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSONText"]),

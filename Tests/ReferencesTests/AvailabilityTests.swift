@@ -127,7 +127,7 @@ import Traces
     let a = Tensor(.float16, [1, 2048]), b = Tensor(.float16, [128, 2048])
     a.setBits(DType.float16.encode(2), at: 5)
     b.setBits(DType.float16.encode(3), at: 2048 * 7 + 5)
-    let library = KernelLibrary(solutions: KernelCatalog.solutions)
+    let library = KernelLibrary(solutions: KernelCatalog.solutions, policy: KernelPolicy(preferred: [.swift]))
     let whole = Tensor(.float16, [1, 128]), bound = Tensor(.float16, [1, 128])
     try library.bind(definition).apply([.tensor(a), .tensor(b), .tensor(whole)], on: stream)
     try library.bind(definition, constants: ["B": b]).apply([.tensor(a), .tensor(bound)], on: stream)

@@ -7,7 +7,8 @@ import Traces
 /// Calls whose indices or numbers are wrong: answered with a sentence, never crashed on.
 @Suite struct BadIndexTests {
   private let stream = CPUStream(threads: 1)
-  private let library = KernelLibrary(solutions: KernelCatalog.solutions)
+  private let library = KernelLibrary(
+    solutions: KernelCatalog.solutions, policy: KernelPolicy(preferred: [.swift]))
 
   private func fixture(_ definition: String, _ name: String) throws -> FixtureCase {
     let operation = try PublicDefinitions.named(definition).opType

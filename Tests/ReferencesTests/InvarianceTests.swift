@@ -6,7 +6,8 @@ import Traces
 
 /// The references say that they are batch-invariant: a row's bits depend on that row alone.
 @Suite struct InvarianceTests {
-  private let library = KernelLibrary(solutions: KernelCatalog.solutions)
+  private let library = KernelLibrary(
+    solutions: KernelCatalog.solutions, policy: KernelPolicy(preferred: [.swift]))
 
   private func cases(_ names: [String]) throws -> [FixtureCase] {
     try Set(names.map { try PublicDefinitions.named($0).opType }).sorted().flatMap { operation in

@@ -8,7 +8,8 @@ import Traces
 /// What the sampling references draw from, and how they draw.
 @Suite(.serialized) struct SamplingDistributionTests {
   private let stream = CPUStream(threads: 2)
-  private let library = KernelLibrary(solutions: KernelCatalog.solutions)
+  private let library = KernelLibrary(
+    solutions: KernelCatalog.solutions, policy: KernelPolicy(preferred: [.swift]))
 
   @Test("what is kept of a row is what the definition's Python keeps, and every draw is one of it")
   func support() throws {

@@ -14,8 +14,10 @@ def top_for(size):
 
 def rmsnorm(d, constants):
     for name, rows in (("empty", 0), ("one", 1), ("several", 5)):
-        inputs = {n: {"floats": 0} for n in d["inputs"]}
-        yield name, {"batch_size": rows}, inputs
+        yield name, {"batch_size": rows}, {n: {"floats": 0} for n in d["inputs"]}
+    # So small that it matters which EPS is added to their squares.
+    small = {n: {"floats": 0 if n == "weight" else -9} for n in d["inputs"]}
+    yield "small", {"batch_size": 2}, small
 
 
 def gemm(d, constants):
@@ -96,14 +98,22 @@ def sampling(d, constants):
         yield name, {"batch_size": rows}, made
 
 
-def chosen_experts(d, case, tokens, experts, top_k):
-    """The experts that `ranks` logits may choose: two more than top-k where a small bias is added."""
-    top_k += 2 if "routing_bias" in d["inputs"] and top_k > 1 else 0
+def chosen_experts(d, case, tokens, experts, top_k, bias):
+    """The experts whose weights are needed: those that `ranks` logits choose; with a bias, one more at the edge."""
     found = set()
     for row in range(tokens):
-        order = recipes.permutation(f"{d['name']}/{case}/routing_logits/{row}", experts)
-        found |= set(np.argsort(-order)[:top_k].tolist())
+        logits = (recipes.permutation(f"{d['name']}/{case}/routing_logits/{row}", experts) - experts // 2) * STEP
+        if bias is None:
+            found |= set(np.argsort(-logits)[:top_k].tolist())
+        else:
+            made = recipes.make(f"{d['name']}/{case}/routing_bias", bias, "bfloat16", [experts])
+            biased = 1 / (1 + np.exp(-logits)) + (made.astype(np.uint32) << 16).view(np.float32)
+            found |= set(np.argsort(-biased)[: top_k + 1].tolist())
     return found
+
+
+# Between neighbouring logits.
+STEP = 1 / 64
 
 
 def moe(d, constants):
@@ -129,9 +139,12 @@ def moe(d, constants):
             made["topk_ids"] = {"values": ids}
             rows = sorted(set(used))
         else:
-            made["routing_logits"] = {"ranks": 1 / 64}
-            offset = 96 if local < experts else 0
-            found = chosen_experts(d, case, count, experts, top_k)
+            made["routing_logits"] = {"ranks": STEP}
+            # DeepSeek's bias must change the choice, Llama 4's must not.
+            bias = {"floats": -3} if "local_expert_offset" in inputs else None
+            found = chosen_experts(d, case, count, experts, top_k, bias)
+            # Of the slices of experts that a device may hold, the one that most tokens reach.
+            offset = max(range(0, experts, local), key=lambda o: sum(o <= e < o + local for e in found))
             rows = sorted(e - offset for e in found if 0 <= e - offset < local)
         first, second = top_for(1 / (0.88 * math.sqrt(hidden))), top_for(2 / math.sqrt(intermediate))
         for n in inputs:
@@ -142,7 +155,7 @@ def moe(d, constants):
             elif n == "routed_scaling_factor":
                 made[n] = {"scalar": 2.5}
             elif n == "routing_bias":
-                made[n] = {"floats": -10}
+                made[n] = bias or {"floats": 0}
             elif n == "hidden_states":
                 made[n] = {"floats": 0}
             elif n == "hidden_states_scale":
