@@ -66,7 +66,7 @@ extension ComparisonRules {
   private static func rule(_ reader: RuleReader) throws(WorkloadError) -> OutputRule {
     try reader.expectOnly(
       "rule", "rtol", "atol", "ulps", "required_matched_ratio", "max_error_cap", "cosine", "non_finite",
-      "refuse_all_zeros")
+      "refuse_all_zeros", "grow_with_reference")
     let relative = Float(try reader.number("rtol", 0...1e30) ?? 0.01)
     let absolute = Float(try reader.number("atol", 0...1e30) ?? 0.01)
     let name = try reader.string("rule") ?? "allclose-or"
@@ -90,6 +90,7 @@ extension ComparisonRules {
     rule.errorCap = try reader.number("max_error_cap", 0...1e300)
     rule.leastCosine = try reader.number("cosine", -1...1)
     rule.refusesAllZeros = try reader.boolean("refuse_all_zeros") ?? false
+    rule.growsWithReference = try reader.boolean("grow_with_reference") ?? false
     return rule
   }
 }

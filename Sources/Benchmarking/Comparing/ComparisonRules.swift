@@ -60,6 +60,18 @@ public struct ComparisonRules: Sendable, Hashable {
     outputs[output] ?? fallback ?? preset.rule(dtype)
   }
 
+  /// The same rules with absolute tolerances that grow with the reference: for inputs that a `ValuePattern` made huge.
+  public var growingWithReference: ComparisonRules {
+    var rules = self
+    rules.outputs = outputs.mapValues { rule in
+      var rule = rule
+      rule.growsWithReference = true
+      return rule
+    }
+    rules.fallback?.growsWithReference = true
+    return rules
+  }
+
   /// Compares every output.
   ///
   /// - Returns: RUNTIME_ERROR when an output is missing or unknown, INCORRECT_SHAPE and INCORRECT_DTYPE when one has

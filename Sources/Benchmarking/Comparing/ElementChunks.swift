@@ -4,12 +4,14 @@ import Tensors
 struct ElementChunks {
   static let size = 4096
   let tensor: Tensor
-  /// All values of an 8-bit type by their bits.
+  /// All values of an 8-bit type, or of float16 where there are many elements, by their bits.
   private let table: [Float]
 
   init(_ tensor: Tensor) {
     self.tensor = tensor
-    table = tensor.dtype.bitWidth == 8 ? (0..<256).map { tensor.dtype.decode($0) } : []
+    let isLargeHalf = tensor.dtype == .float16 && tensor.count > 1 << 18
+    table =
+      tensor.dtype.bitWidth == 8 || isLargeHalf ? (0..<1 << tensor.dtype.bitWidth).map { tensor.dtype.decode($0) } : []
   }
 
   /// Elements `start ..< start + count` into `buffer`.
@@ -19,8 +21,13 @@ struct ElementChunks {
       let p = tensor.elements(as: Float.self) + start
       for i in 0..<count { buffer[i] = p[i] }
     case .float16:
+      // Without an instruction for it a conversion is a call.
       let p = tensor.elements(as: Float16.self) + start
-      for i in 0..<count { buffer[i] = Float(p[i]) }
+      if table.isEmpty {
+        for i in 0..<count { buffer[i] = Float(p[i]) }
+      } else {
+        for i in 0..<count { buffer[i] = table[Int(p[i].bitPattern)] }
+      }
     case .bfloat16:
       let p = tensor.elements(as: UInt16.self) + start
       for i in 0..<count { buffer[i] = Float(bitPattern: UInt32(p[i]) << 16) }

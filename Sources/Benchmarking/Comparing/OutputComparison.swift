@@ -41,7 +41,7 @@ struct OutputComparison {
   }
 
   private mutating func compareFloats(_ name: String, _ found: Tensor, _ expected: Tensor, _ rule: OutputRule) {
-    var tally = FloatTally(rule, found.dtype)
+    var tally = FloatTally(rule.growsWithReference ? Self.grown(rule, expected) : rule, found.dtype)
     let chunks = (ElementChunks(found), ElementChunks(expected)), count = found.count, size = ElementChunks.size
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * size) { buffer in
       guard let base = buffer.baseAddress else { return }
@@ -65,6 +65,31 @@ struct OutputComparison {
     } else {
       worst = "\(name): \(problem)"
     }
+  }
+
+  /// The rule with its absolute tolerance times the reference's root mean square, if that is more.
+  private static func grown(_ rule: OutputRule, _ expected: Tensor) -> OutputRule {
+    let chunks = ElementChunks(expected), size = ElementChunks.size
+    var (squares, finite) = (0.0, 0.0)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: size) { buffer in
+      guard let base = buffer.baseAddress else { return }
+      for start in stride(from: 0, to: expected.count, by: size) {
+        let part = min(size, expected.count - start)
+        chunks.read(start, part, into: base)
+        for i in 0..<part where base[i].isFinite {
+          squares += Double(base[i]) * Double(base[i])
+          finite += 1
+        }
+      }
+    }
+    let factor = Float(finite > 0 ? max(1, (squares / finite).squareRoot()) : 1)
+    var grown = rule
+    switch rule.closeness {
+    case .either(let relative, let absolute): grown.closeness = .either(relative: relative, absolute: absolute * factor)
+    case .sum(let relative, let absolute): grown.closeness = .sum(relative: relative, absolute: absolute * factor)
+    case .ulps, .exact, .sameSet: break
+    }
+    return grown
   }
 
   /// Integers agree or not, whatever the tolerance; a ratio below 1 still allows some to differ.

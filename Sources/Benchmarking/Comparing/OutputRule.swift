@@ -43,6 +43,9 @@ public struct OutputRule: Sendable, Hashable {
   public var leastDivisor: Float?
   /// Whether zeros alone fail where the reference has something else.
   public var refusesAllZeros: Bool
+  /// Whether absolute tolerances count in units of the reference's root mean square, where that is above 1: for outputs
+  /// that are large because their inputs are, and whose terms cancel.
+  public var growsWithReference = false
 
   public init(
     _ closeness: Closeness, nonFinite: NonFinite = .matching, requiredRatio: Double = 1, errorCap: Double? = nil,

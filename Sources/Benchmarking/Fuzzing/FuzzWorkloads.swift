@@ -7,19 +7,17 @@ public enum FuzzWorkloads {
     Set([1, 2, 4, 8, 16, 32, 64, 128, 256].flatMap { [$0 - 1, $0, $0 + 1] })
   ).sorted()
 
-  /// The most that one workload's tensors should take, as far as constant axes allow.
-  private static let byteLimit = 256 << 20
-
   /// The first ones are the corners (no rows, one row, empty requests), each with normal values; then random edges with
   /// every pattern in turn. The same seed gives the same workloads. Fewer than `count` when the definition has no more.
+  /// - byteLimit: the most that one workload's tensors should take, as far as constant axes allow.
   public static func workloads(
-    for definition: Definition, seed: UInt64, count: Int
+    for definition: Definition, seed: UInt64, count: Int, byteLimit: Int = 64 << 20
   ) -> [(workload: Workload, values: ValuePattern)] {
     let fuzz = FuzzAxes(definition: definition), random = CounterRandom(seed: seed, name: definition.name)
     var result: [(workload: Workload, values: ValuePattern)] = []
     var seen = Set<String>()
     func add(_ axes: OrderedMap<Int>, _ pattern: ValuePattern) {
-      let axes = fitted(fuzz.repaired(axes), fuzz)
+      let axes = fitted(fuzz.repaired(axes), fuzz, byteLimit)
       guard result.count < count, seen.insert("\(axes) \(pattern.rawValue)").inserted else { return }
       let uuid = "fuzz-\(definition.name)-\(seed)-\(result.count)"
       result.append((Workload(uuid: uuid, axes: axes), pattern))
@@ -61,7 +59,7 @@ public enum FuzzWorkloads {
   }
 
   /// Halves the axes until the tensors are small enough.
-  private static func fitted(_ axes: OrderedMap<Int>, _ fuzz: FuzzAxes) -> OrderedMap<Int> {
+  private static func fitted(_ axes: OrderedMap<Int>, _ fuzz: FuzzAxes, _ byteLimit: Int) -> OrderedMap<Int> {
     var axes = axes
     for _ in 0..<12 {
       if (try? CallShapes(fuzz.definition, axes, byteLimit: byteLimit)) != nil { return axes }

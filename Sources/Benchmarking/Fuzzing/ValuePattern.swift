@@ -10,7 +10,8 @@ public enum ValuePattern: String, Sendable, Hashable, CaseIterable {
   /// Below the smallest normal number of the type, or near it.
   case denormal
   case zeros
-  /// Every fourth row of a batch is -∞; of logits, all but one token.
+  /// Every fourth row of a batch is -∞; of logits, all but one token. Not for queries, whose products with keys of both
+  /// signs have no meaning then, nor beside quantised weights, which solutions may multiply in integers.
   case negativeInfinityRows = "negative infinity rows"
   /// The same sizes with alternating signs along a row: sums cancel.
   case alternatingSigns = "alternating signs"
@@ -29,8 +30,10 @@ extension WorkloadInputs {
     }
   }
 
-  /// Whether the input has a row for each row of an output.
+  /// Whether the input has a row for each row of an output, and infinities there have a meaning.
   private func isBatched(_ name: String) -> Bool {
+    if InputRecipe.weightFormat(of: definition).map({ !$0.isDense }) == true { return false }
+    if ["gqa_paged", "gqa_ragged", "mla_paged", "mla_ragged"].contains(definition.opType) { return false }
     guard let axis = definition.inputs[name]?.shape?.first, definition.axes[axis]?.isVariable == true else {
       return false
     }

@@ -53,7 +53,7 @@ public struct CounterRandom: Sendable {
   /// In 0 ..< bound, from the upper 32 bits: (bits >> 32) · bound >> 32.
   /// - Precondition: 0 < bound ≤ 2^32.
   @inline(__always)
-  public func below(_ bound: Int, _ i: Int) -> Int { Int((bits(i) >> 32) &* UInt64(bound) >> 32) }
+  public func below(_ bound: Int, _ i: Int) -> Int { Int(((bits(i) >> 32) &* UInt64(bound)) >> 32) }
 
   /// A permutation of 0 ..< count, by Fisher and Yates.
   public func permutation(_ count: Int) -> [Int] {

@@ -26,20 +26,31 @@ enum FloatFilling {
   }
 
   static func normal(_ tensor: Tensor, _ random: CounterRandom, scale: Float) {
-    guard tensor.dtype.bitWidth <= 8, tensor.dtype.isFloatingPoint else {
-      return fill(tensor) { scale * random.normal($0) }
-    }
-    // There are few sums: look the bits of a small float up.
-    let codes = (0...262_140).map { sum in
-      UInt8(truncatingIfNeeded: tensor.dtype.encode(scale * min(2, max(-2, CounterRandom.normal(ofSum: sum)))))
-    }
     let p = tensor.elements(as: UInt8.self), count = tensor.count
-    codes.withUnsafeBufferPointer { codes in
-      if tensor.dtype.bitWidth == 8 {
-        for i in 0..<count { p[i] = codes[random.sum(i)] }
-      } else {
+    switch tensor.dtype.bitWidth {
+    // There are few sums: the bits of a narrow float are looked up, which is faster than converting each.
+    case 4:
+      codes(tensor.dtype, scale).withUnsafeBufferPointer { codes in
         for i in 0..<count { tensor.setBits(UInt64(codes[random.sum(i)]), at: i) }
       }
+    case 8:
+      codes(tensor.dtype, scale).map { UInt8(truncatingIfNeeded: $0) }.withUnsafeBufferPointer { codes in
+        for i in 0..<count { p[i] = codes[random.sum(i)] }
+      }
+    case 16 where tensor.dtype == .float16 && count > 1 << 20:
+      let p = tensor.elements(as: UInt16.self)
+      codes(tensor.dtype, scale).withUnsafeBufferPointer { codes in
+        for i in 0..<count { p[i] = codes[random.sum(i)] }
+      }
+    default: fill(tensor) { scale * random.normal($0) }
+    }
+  }
+
+  /// The bits of the element for each sum that a normal number is made from.
+  private static func codes(_ dtype: DType, _ scale: Float) -> [UInt16] {
+    let limit: Float = dtype.bitWidth <= 8 ? 2 : .infinity
+    return (0...262_140).map { sum in
+      UInt16(truncatingIfNeeded: dtype.encode(scale * min(limit, max(-limit, CounterRandom.normal(ofSum: sum)))))
     }
   }
 

@@ -11,6 +11,8 @@ struct ArgumentPlan: Sendable {
   struct Slot: Sendable {
     let name: String
     let dtype: DType
+    /// Axes of a tensor; 0 for a scalar.
+    let rank: Int
     let isScalar: Bool
     let isOutput: Bool
     let source: Source
@@ -40,10 +42,15 @@ struct ArgumentPlan: Sendable {
           "the output \(name) is a host scalar, which a kernel has no place to write; make it a tensor of shape []")
       }
       if !isOutput, let constant = constants[name] {
-        slots.append(Slot(name: name, dtype: spec.dtype, isScalar: false, isOutput: false, source: .constant(constant)))
+        slots.append(
+          Slot(
+            name: name, dtype: spec.dtype, rank: spec.shape?.count ?? 0, isScalar: false, isOutput: false,
+            source: .constant(constant)))
       } else {
         slots.append(
-          Slot(name: name, dtype: spec.dtype, isScalar: spec.isScalar, isOutput: isOutput, source: .given(given)))
+          Slot(
+            name: name, dtype: spec.dtype, rank: spec.shape?.count ?? 0, isScalar: spec.isScalar, isOutput: isOutput,
+            source: .given(given)))
         given += 1
       }
     }
@@ -67,6 +74,9 @@ struct ArgumentPlan: Sendable {
         if slot.isScalar { throw mismatch("\(slot.name) is a scalar, found a tensor") }
         if tensor.dtype != slot.dtype {
           throw mismatch("\(slot.name) is \(tensor.dtype.rawValue), expected \(slot.dtype.rawValue)")
+        }
+        if tensor.shape.rank != slot.rank {
+          throw mismatch("\(slot.name) has shape \(tensor.shape), expected \(slot.rank) axes")
         }
         if tensor.device != .cpu { throw mismatch("\(slot.name) is on \(tensor.device), expected on the cpu") }
       case .scalar(let value):

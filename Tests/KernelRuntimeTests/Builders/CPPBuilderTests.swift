@@ -87,6 +87,7 @@ struct CPPBuilderTests {
       ([.tensor(x), .tensor(x), .tensor(x)], "factor is a scalar, found a tensor"),
       ([.scalar(1), .scalar(1), .tensor(x)], "x is a tensor, found a scalar"),
       ([.tensor(Tensor(.int8, [1, 3])), .scalar(1), .tensor(x)], "x is int8, expected float32"),
+      ([.tensor(x), .scalar(1), .tensor(Tensor(.float32, [3]))], "y has shape [3], expected 2 axes"),
     ]
     for (arguments, expected) in calls {
       let error = KernelRuntimeTests.failure { try kernel.run(arguments, on: stream) }
@@ -230,7 +231,7 @@ struct CPPBuilderTests {
       outputs: ["y": .scalar(.float32)], reference: "def run(x):\n    return 0\n")
     let builder = builder, solution = try Fixtures.cpp()
     let first = KernelRuntimeTests.failure { _ = try builder.build(solution, for: scalar, in: context) }
-    #expect(first?.reason.contains("the output y is a host scalar") == true)
+    #expect(first?.reason.contains("the output y is a host scalar") == true && first?.solution == "mine")
     let constants = BindContext(device: .cpu, constants: ["factor": Tensor([1.0], [1])])
     let second = KernelRuntimeTests.failure {
       _ = try builder.build(solution, for: try Fixtures.scale(), in: constants)

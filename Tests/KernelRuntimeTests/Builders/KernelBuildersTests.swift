@@ -53,4 +53,25 @@ import Traces
     }
     #expect(failure { _ = try candidates[1].build(definition, context) }?.code == .buildFailed)
   }
+
+  @Test("a report says whether a solution was built, was there, cannot be built here, or failed")
+  func reports() throws {
+    let builders = builders
+    let gpu = try Fixtures.solution(.cuda, [("k.cu", "x")], entry: "k.cu::run", hardware: ["cuda"])
+    let unavailable = KernelBuilders.compile(gpu, with: builders)
+    #expect(unavailable.language == .cuda && !unavailable.hasFailed)
+    guard case .unavailable(let reason) = unavailable.outcome else { Issue.record("\(unavailable)"); return }
+    #expect(reason.contains("yet"))
+    guard Tools.cpp else { return }
+    let solution = try Fixtures.cpp()
+    guard case .built(let path) = KernelBuilders.compile(solution, with: builders).outcome else {
+      Issue.record("not built")
+      return
+    }
+    #expect(KernelBuilders.compile(solution, with: self.builders).outcome == .cached(path))
+    let wrong = KernelBuilders.compile(try Fixtures.cpp("nonsense;"), with: builders)
+    #expect(wrong.hasFailed && wrong.solution == "mine" && wrong.definition == "scale_d3")
+    guard case .failed(let words) = wrong.outcome else { return }
+    #expect(words.contains("nonsense"))
+  }
 }

@@ -1,7 +1,17 @@
+import Glibc
 import KernelRuntime
 import Tensors
 import Testing
 import Traces
+
+/// A Python process that tests share which do not end it: torch, where it is installed, takes a while to import.
+enum SharedPython {
+  private static let folder = TemporaryFolder()
+  static let builder: PythonBuilder = {
+    atexit { SharedPython.folder.remove() }
+    return PythonBuilder(cache: ArtifactCache(root: folder.path))
+  }()
+}
 
 /// Each solution works on torch tensors, numpy arrays and memoryviews alike, so that these run with whatever there is.
 @Suite("The Python builder", .enabled(if: Tools.python, "there is no python3"))
@@ -9,12 +19,9 @@ struct PythonBuilderTests {
   private let folder = TemporaryFolder()
   private let context = BindContext(device: .cpu)
   private let scale: Definition
-  private let builder: PythonBuilder
+  private let builder = SharedPython.builder
 
-  init() throws {
-    scale = try Fixtures.scale()
-    builder = PythonBuilder(cache: ArtifactCache(root: folder.path))
-  }
+  init() throws { scale = try Fixtures.scale() }
 
   private static let loops = """
     def run(x, factor, y):
@@ -145,6 +152,7 @@ struct PythonBuilderTests {
   @Test("the sources are written once, and compile only imports")
   func caching() throws {
     let solution = try Fixtures.python(Self.loops)
+    let builder = PythonBuilder(cache: ArtifactCache(root: folder.path))
     #expect(try !builder.compile(solution).isFromCache)
     #expect(try builder.compile(solution).isFromCache)
     let other = PythonBuilder(cache: ArtifactCache(root: folder.path))
@@ -159,6 +167,10 @@ struct PythonBuilderTests {
         "def run(x, factor):\n    return [[float(x[i, j]) * factor for j in range(3)] for i in range(len(x))]\n")
     let solution = try PythonBuilder.referenceSolution(of: definition)
     #expect(solution.name == "scale_d3__reference" && solution.author == "__builtin__")
+    #expect(solution.spec.dependencies.isEmpty)
+    let inTorch = try Fixtures.scale(
+      reference: "import math\nimport torch.nn as nn\ndef run(x, factor):\n    return x\n")
+    #expect(try PythonBuilder.referenceSolution(of: inTorch).spec.dependencies == ["torch"])
     #expect(try Fixtures.scaled(try builder.build(solution, for: definition, in: context)) == [2, 4, 6, 8, 10, 12])
   }
 

@@ -8,23 +8,26 @@ struct PythonFailureTests {
   private let folder = TemporaryFolder()
   private let context = BindContext(device: .cpu)
   private let scale: Definition
-  private let builder: PythonBuilder
+  private let builder = SharedPython.builder
 
-  init() throws {
-    scale = try Fixtures.scale()
-    builder = PythonBuilder(cache: ArtifactCache(root: folder.path))
-  }
+  init() throws { scale = try Fixtures.scale() }
+
+  /// For solutions that end their process.
+  private var own: PythonBuilder { PythonBuilder(cache: ArtifactCache(root: folder.path)) }
 
   private func buildFailure(
-    _ source: String, entry: String = "main.py::run", dependencies: [String] = [], destination: Bool = true
+    _ source: String, entry: String = "main.py::run", dependencies: [String] = [], destination: Bool = true,
+    _ own: PythonBuilder? = nil
   ) throws -> KernelError? {
     let solution = try Fixtures.python(source, entry: entry, dependencies: dependencies, destination: destination)
-    return failure { _ = try builder.build(solution, for: scale, in: context) }
+    return failure { _ = try (own ?? builder).build(solution, for: scale, in: context) }
   }
 
-  private func runFailure(_ body: String, destination: Bool = true) throws -> KernelError? {
+  private func runFailure(_ body: String, destination: Bool = true, _ own: PythonBuilder? = nil) throws -> KernelError?
+  {
     let source = "import os, sys\ndef run(x, factor\(destination ? ", y" : "")):\n    \(body)\n"
-    let kernel = try builder.build(try Fixtures.python(source, destination: destination), for: scale, in: context)
+    let solution = try Fixtures.python(source, destination: destination)
+    let kernel = try (own ?? builder).build(solution, for: scale, in: context)
     return failure { _ = try Fixtures.scaled(kernel) }
   }
 
@@ -74,23 +77,25 @@ struct PythonFailureTests {
       error?.reason.contains("ValueError: negative") == true && error?.reason.contains("main.py\", line 3") == true)
     #expect(error?.reason.contains("in call") == false)
     #expect(try Fixtures.scaled(kernel)[0] == 9)
+    #expect(try runFailure("raise ValueError('\\udc80 is half a pair')")?.reason.contains("? is half a pair") == true)
     #expect(try runFailure("sys.exit(3)")?.reason.contains("SystemExit: 3") == true)
   }
 
   @Test("a process that exits, crashes or hangs is an error, and the next build works")
   func ends() throws {
+    let builder = own
     let innocent = try builder.build(
       try Fixtures.python("def run(x, factor, y):\n    y[0, 0] = 7\n"), for: scale, in: context)
     #expect(try Fixtures.scaled(innocent)[0] == 7)
-    let exit = try runFailure("print('goodbye', file=sys.stderr); os._exit(3)")
+    let exit = try runFailure("print('goodbye', file=sys.stderr); os._exit(3)", builder)
     #expect(exit?.code == .runFailed && exit?.reason.contains("exit status 3") == true)
     #expect(exit?.reason.contains("goodbye") == true)
     // Its process is gone, although it did nothing.
     let gone = failure { _ = try Fixtures.scaled(innocent) }
     #expect(gone?.reason.contains("is gone (the process ended: exit status 3") == true)
     #expect(gone?.reason.contains("build the kernel again") == true)
-    #expect(try runFailure("os.kill(os.getpid(), 11)")?.reason.contains("signal 11") == true)
-    #expect(try runFailure("import ctypes; ctypes.string_at(0)")?.reason.contains("signal 11") == true)
+    #expect(try runFailure("os.kill(os.getpid(), 11)", builder)?.reason.contains("signal 11") == true)
+    #expect(try runFailure("import ctypes; ctypes.string_at(0)", builder)?.reason.contains("signal 11") == true)
     let again = try builder.build(
       try Fixtures.python("def run(x, factor, y):\n    y[0, 0] = 7\n"), for: scale, in: context)
     #expect(try Fixtures.scaled(again)[0] == 7)
@@ -107,7 +112,7 @@ struct PythonFailureTests {
 
   @Test("an import that ends the process, or hangs, is an error of the build")
   func deadlyImports() throws {
-    let exit = try buildFailure("import os\nos._exit(5)\n")
+    let exit = try buildFailure("import os\nos._exit(5)\n", own)
     #expect(exit?.code == .buildFailed && exit?.reason.contains("exit status 5") == true)
     let impatient = PythonBuilder(cache: ArtifactCache(root: folder.path), buildLimit: .milliseconds(500))
     let endless = try Fixtures.python("import time\nwhile True: time.sleep(1)\n")

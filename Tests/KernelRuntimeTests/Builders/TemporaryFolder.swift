@@ -1,7 +1,7 @@
 import Glibc
 
 /// A folder that is removed when this object goes.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
   let path: String
 
   init() {
@@ -9,7 +9,9 @@ final class TemporaryFolder {
     path = String(cString: mkdtemp(&template))
   }
 
-  deinit { _ = try? runShell("rm -rf \"$1\"", path) }
+  deinit { remove() }
+
+  func remove() { _ = try? runShell("rm -rf \"$1\"", path) }
 
   /// Writes a file, which may be made executable.
   @discardableResult func write(_ text: String, to name: String, executable: Bool = false) -> String {

@@ -76,7 +76,9 @@ public struct CPPBuilder: KernelBuilder {
       throw KernelError(.buildFailed, reason).about(solution)
     }
     guard let tool = compiler({ Tool.find(compilers) }) else { throw KernelError(.buildFailed, "no C++ compiler") }
-    var flags = ["-x", "c++", "-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-fmax-errors=20", "-I."]
+    var flags = ["-x", "c++", "-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-I."]
+    // Errors after the first few would push those out of what is kept.
+    flags.append(tool.version.contains("clang") ? "-ferror-limit=20" : "-fmax-errors=20")
     if !headers.isEmpty { flags.append("-I../include") }
     var libraries: [String] = []
     if TVMFFIPackage.isNeeded(by: solution), let package {
@@ -89,6 +91,6 @@ public struct CPPBuilder: KernelBuilder {
     // "./" because a path may begin with a dash.
     let files = Self.translationUnits(solution).map { "./" + $0 }
     return try build.library(
-      recipe, solution, arguments: flags + files + ["-x", "none", "-o", "../artifact.so"] + libraries)
+      recipe, solution, arguments: flags + files + ["-o", "../artifact.so"] + libraries)
   }
 }

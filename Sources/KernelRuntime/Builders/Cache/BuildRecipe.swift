@@ -100,7 +100,7 @@ enum BuildTarget {
     let lines = (CacheFiles.read("/proc/cpuinfo", limit: 1 << 20) ?? []).split(separator: UInt8(ascii: "\n"))
     let names = ["model name", "flags", "Features", "CPU part"]
     let features = names.compactMap { name in
-      lines.first { $0.starts(with: name.utf8) }.map { String(decoding: $0, as: UTF8.self) }
+      lines.first { $0.starts(with: name.utf8) }.map { String(decoding: $0.filter { $0 != 0x09 }, as: UTF8.self) }
     }
     return ([architecture] + features).joined(separator: "; ")
   }

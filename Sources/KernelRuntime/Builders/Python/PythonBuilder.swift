@@ -122,14 +122,20 @@ public struct PythonBuilder: KernelBuilder {
     }
   }
 
-  /// A definition's reference as a solution: `<definition>__reference`, which returns its outputs.
+  /// A definition's reference as a solution: `<definition>__reference`, which returns its outputs. It depends on torch and
+  /// numpy when it imports them.
   /// - Throws: `buildFailed` when the definition's name leaves no room for the suffix.
   public static func referenceSolution(of definition: Definition) throws(KernelError) -> Solution {
+    let imports = definition.reference.split { $0 == "\n" || $0 == ";" }.map { $0.drop { $0 == " " || $0 == "\t" } }
+    let dependencies = ["torch", "numpy"].filter { name in
+      imports.contains { $0.hasPrefix("import \(name)") || $0.hasPrefix("from \(name)") }
+    }
     do throws(SchemaError) {
       return try Solution(
         name: definition.name + "__reference", definition: definition.name, author: "__builtin__",
         spec: BuildSpec(
-          language: .python, targetHardware: ["cpu"], entryPoint: "main.py::run", destinationPassingStyle: false),
+          language: .python, targetHardware: ["cpu"], entryPoint: "main.py::run", dependencies: dependencies,
+          destinationPassingStyle: false),
         sources: [SourceFile(path: "main.py", content: definition.reference)])
     } catch {
       throw KernelError(.buildFailed, definition: definition.name, "\(error)")

@@ -291,12 +291,21 @@ class Worker:
 
 
 def trace():
-    """The end of the traceback of the exception in flight, without this file's part of it."""
+    """The end of the traceback of the exception in flight, from the solution's first line on."""
+    ours = (main.__code__.co_filename, importlib.__file__)
     kind, error, place = sys.exc_info()
-    while place is not None and place.tb_frame.f_code.co_filename == main.__code__.co_filename:
+    while place is not None:
+        file = place.tb_frame.f_code.co_filename
+        if file not in ours and not file.startswith("<frozen importlib"):
+            break
         place = place.tb_next
     lines = "".join(traceback.format_exception(kind, error, place)).rstrip()
     return lines[-TEXT_LIMIT:]
+
+
+def plain(text):
+    """Text that can be written as UTF-8: half a surrogate pair cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def end_with_parent():
@@ -324,9 +333,9 @@ def main():
         try:
             reply = {"ok": True, **worker.answer(json.loads(line))}
         except Failure as failure:
-            reply = {"ok": False, "stage": failure.stage, "text": str(failure)}
+            reply = {"ok": False, "stage": failure.stage, "text": plain(str(failure))}
         except Exception:
-            reply = {"ok": False, "stage": "worker", "text": trace()}
+            reply = {"ok": False, "stage": "worker", "text": plain(trace())}
         answers.write(json.dumps(reply).encode() + b"\n")
         answers.flush()
 
