@@ -15,10 +15,8 @@ enum MarkedProcesses {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      guard let process = pid_t(name), process != getpid(), environment(of: process).contains(mark[...]) else {
-        continue
-      }
-      found.append(process)
+      guard let process = pid_t(name), process != getpid() else { continue }
+      if environment(of: process).contains(mark[...]) { found.append(process) }
     }
     return found
   }

@@ -41,8 +41,9 @@ enum WorkerRequest: Sendable {
   case build(Build)
   case layout(ArgumentLayout)
   case run(slot: Int)
-  /// Calls the kernel once for each slot, in this order, between two readings of the counter.
-  case time(slots: [Int])
+  /// Calls the kernel once for each slot, in this order, between two readings of the counter; before them for the slots of
+  /// `lead`, so that the processor is up to speed.
+  case time(slots: [Int], lead: [Int])
   case ping
 
   func line(number: Int) -> String {
@@ -70,9 +71,10 @@ enum WorkerRequest: Sendable {
     case .run(let slot):
       object["do"] = .string("run")
       object["slot"] = .int(slot)
-    case .time(let slots):
+    case .time(let slots, let lead):
       object["do"] = .string("time")
       object["slots"] = .array(slots.map(JSONValue.int))
+      object["lead"] = .array(lead.map(JSONValue.int))
     case .ping: object["do"] = .string("ping")
     }
     return JSONValue.object(object).compact
@@ -107,8 +109,8 @@ enum WorkerRequest: Sendable {
       guard let slot = value["slot"]?.int else { throw missing("slot") }
       self = .run(slot: slot)
     case "time":
-      guard let slots = value["slots"]?.array else { throw missing("slots") }
-      self = .time(slots: slots.compactMap(\.int))
+      guard let slots = value["slots"]?.array, let lead = value["lead"]?.array else { throw missing("slots or lead") }
+      self = .time(slots: slots.compactMap(\.int), lead: lead.compactMap(\.int))
     case "ping": self = .ping
     default: throw missing("do that is known")
     }

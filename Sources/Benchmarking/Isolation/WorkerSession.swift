@@ -23,8 +23,8 @@ struct WorkerSession {
     switch request {
     case .build(let build): try self.build(build, &reply)
     case .layout(let layout): try lay(layout)
-    case .run(let slot): try time([slot], &reply)
-    case .time(let order): try time(order, &reply)
+    case .run(let slot): try time([slot], lead: [], &reply)
+    case .time(let order, let lead): try time(order, lead: lead, &reply)
     case .ping: break
     }
   }
@@ -100,11 +100,12 @@ struct WorkerSession {
   private func memory(_ place: ArgumentLayout.Place) -> MappedMemory { place == .inputs ? inputs : outputs }
 
   /// Calls the kernel for each slot in turn; of `order` nothing is left to do between the two readings of the counter.
-  private mutating func time(_ order: [Int], _ reply: inout WorkerReply) throws(KernelError) {
+  private mutating func time(_ order: [Int], lead: [Int], _ reply: inout WorkerReply) throws(KernelError) {
     guard !kernels.isEmpty else { throw KernelError(.runFailed, "no kernel was built") }
-    for slot in order where !slots.indices.contains(slot) {
+    for slot in order + lead where !slots.indices.contains(slot) {
       throw KernelError(.signatureMismatch, "there is no slot \(slot), the layout has \(slots.count)")
     }
+    for slot in lead { try kernels[next].apply(slots[slot], on: stream) }
     let libraryClock = confinement_library_clock(), kernelClock = confinement_kernel_clock()
     let count = kernels.count
     var kernel = next

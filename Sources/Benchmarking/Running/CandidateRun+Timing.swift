@@ -11,61 +11,89 @@ extension CandidateRun {
     var calls = 1
   }
 
+  /// What one sample does.
+  private struct Sample {
+    /// Calls of the solution, and of the reference; 0 when that is not run.
+    var calls: Int, others: Int
+    /// Slots before the clock starts: what the processor needs to be up to speed.
+    var lead: [Int]
+    /// The slot whose outputs are compared; computed by both.
+    var probed: Int
+    /// The inputs of that slot.
+    var values: WorkloadInputs?
+  }
+
   /// Times the solution and the reference in turn, so that a drift of the machine meets both.
   ///
   /// A sample is as many calls as take 20 µs, each on inputs and at an address that no other call of the sample has, all of
-  /// them made new for every sample; outputs are poisoned before, and one call's are compared with the reference's.
+  /// them made new for every sample; outputs are poisoned before, and one call's are compared with the reference's. The
+  /// first sample, which touches memory for the first time, is checked but not counted.
   func time() throws(EvaluationFailure) -> Times {
     let plan = reference.repeatsInPlace ? problem.shared : problem.separate
     try worker.lay(plan)
-    try reference.worker.lay(plan)
+    try reference.lay(plan)
     let calls = try warmUp(plan)
     let check = ClockCheck(
       ticksPerSecond: options.ticksPerSecond, overhead: try protocolOverhead(), threads: options.threads)
     let threads = ThreadCensus.threads(of: worker.process.processID)
-    var times = Times(calls: calls), suspicious = 0, spentOnReference = 0.0
-    let begin = confinement_ticks(), total = options.samples * options.trials
-    for sample in 0..<total {
-      // A slow reference is not timed each time, but on the first and on the last sample it checks the outputs.
-      let isDue = sample == 0 || sample == total - 1 || spentOnReference < options.timeBudget / 2
-      let others = isDue ? max(1, min(plan.layout.slotCount, Int(20e-6 / max(reference.callSeconds, 1e-9)))) : 0
-      let count = max(calls, others)
-      var values: [Int: WorkloadInputs] = [:]
-      let probed = Int.random(in: 0..<max(1, min(calls, max(others, 1))))
-      for slot in 0..<count {
-        let made = try make(problem.freshSeed())
-        problem.write(made.arguments, slot: slot, plan)
-        problem.arm(worker.process, made.arguments, slot: slot, plan)
-        if isDue { problem.arm(reference.worker.process, made.arguments, slot: slot, plan) }
-        if slot == probed { values[slot] = made }
-      }
+    var times = Times(calls: calls), suspicious = 0, taken = 0, spentOnReference = 0.0
+    let begin = confinement_ticks(), total = options.samples * options.trials + 1
+    while taken < total {
+      // A slow reference is not timed each time, but outputs of the first and the last sample are checked by it.
+      let isDue = taken < 2 || taken == total - 1 || spentOnReference < options.timeBudget / 2
+      let sample = try prepare(calls: calls, isCompared: isDue, plan)
       let order = (0..<calls).shuffled()
-      let answer = try worker.call(order)
+      let answer = try worker.call(order, lead: sample.lead)
       try believe(answer)
       if check.isSuspicious(answer.clock) { suspicious += 1 }
-      times.samples.append(Double(answer.reply.end &- answer.reply.start) / options.ticksPerSecond / Double(calls))
       try checkOutputs(order, answer, plan)
       if isDue {
-        let reply = try reference.worker.call(Array(0..<max(others, probed + 1)).shuffled()).reply
-        let seconds = Double(reply.end &- reply.start) / options.ticksPerSecond
-        spentOnReference += seconds
-        times.reference.append(seconds / Double(max(others, probed + 1)))
-        if let values = values[probed], sample % 8 == 0 || sample == total - 1 {
+        let seconds = try reference.time(sample.others, lead: sample.lead)
+        spentOnReference += 2 * seconds * Double(sample.others)
+        if taken > 0 { times.reference.append(seconds) }
+        if let values = sample.values, taken % 8 == 0 || taken == total - 1 {
           try compare(
-            problem.outputs(worker.process, slot: probed, plan),
-            problem.outputs(reference.worker.process, slot: probed, plan), values, note: "in a timed run: ")
+            problem.outputs(worker.process, slot: sample.probed, plan),
+            problem.outputs(reference.worker.process, slot: sample.probed, plan), values, note: "in a timed run: ")
         }
       }
+      if taken > 0 {
+        times.samples.append(Double(answer.reply.end &- answer.reply.start) / options.ticksPerSecond / Double(calls))
+      }
+      taken += 1
       let elapsed = Double(confinement_ticks() &- begin) / options.ticksPerSecond
-      if elapsed > options.timeBudget, times.samples.count >= 3, sample % 8 == 0 || calls == 1 { break }
+      if elapsed > options.timeBudget, times.samples.count >= 3 { break }
     }
-    if suspicious * 2 > times.samples.count {
+    if suspicious * 2 > taken {
       throw .hack("the times that it reports are far below what the kernel counted meanwhile")
     }
     usleep(1000)
     let added = ThreadCensus.threads(of: worker.process.processID).subtracting(threads).count
     if added > 0 { throw .hack("\(added) threads that were started in timed calls are still there after them") }
     return times
+  }
+
+  /// Fills the slots of one sample with inputs that nobody has seen.
+  private func prepare(calls: Int, isCompared: Bool, _ plan: ArgumentPlan) throws(EvaluationFailure) -> Sample {
+    let slots = plan.layout.slotCount
+    let others = isCompared ? Self.calls(of: reference.callSeconds, slots: slots) : 0
+    let count = max(calls, others), probed = Int.random(in: 0..<max(1, min(calls, max(others, 1))))
+    let leads = max(1, min(calls / 2, slots - count))
+    var sample = Sample(
+      calls: calls, others: others, lead: (0..<leads).map { (count + $0) % slots }, probed: probed)
+    for slot in 0..<min(count + leads, slots) {
+      let made = try make(problem.freshSeed())
+      problem.write(made.arguments, slot: slot, plan)
+      problem.arm(worker.process, made.arguments, slot: slot, plan)
+      if isCompared { problem.arm(reference.worker.process, made.arguments, slot: slot, plan) }
+      if slot == probed { sample.values = made }
+    }
+    return sample
+  }
+
+  /// Calls that make a sample; one slot is left for the lead.
+  private static func calls(of seconds: Double, slots: Int) -> Int {
+    max(1, min(slots - 1, Int((20e-6 / max(seconds, 1e-9)).rounded(.up))))
   }
 
   /// Finds how many calls make 20 µs, and gives caches and thread pools their chance.
@@ -80,7 +108,7 @@ extension CandidateRun {
       shortest = min(shortest, Double(answer.reply.end &- answer.reply.start) / options.ticksPerSecond)
       if shortest > 0.1 { break }
     }
-    return max(1, min(plan.layout.slotCount, Int((20e-6 / max(shortest, 1e-9)).rounded(.up))))
+    return Self.calls(of: shortest, slots: plan.layout.slotCount)
   }
 
   /// The worker's processor time for a request without work: the median of several, in seconds.

@@ -111,8 +111,7 @@ public struct KernelBenchmark: Sendable {
       }
       for candidate in usable {
         guard let run else {
-          let failure = EvaluationFailure(
-            status: .runtimeError, reason: "NOT_COMPARABLE: the reference does not run: \(missing.reason)")
+          let failure = ReferenceRun.notComparable(missing)
           try record(measurement(candidate, problem, nil, failure, log: ""))
           continue
         }

@@ -59,8 +59,9 @@ final class ProblemWorker {
   }
 
   /// Calls the kernel for each slot in turn.
-  func call(_ order: [Int]) throws(EvaluationFailure) -> WorkerProcess.Answer {
-    let answer = try ask(.time(slots: order))
+  /// - lead: slots that are called before, untimed.
+  func call(_ order: [Int], lead: [Int] = []) throws(EvaluationFailure) -> WorkerProcess.Answer {
+    let answer = try ask(.time(slots: order, lead: lead))
     if let symbol = answer.reply.clockReplacedBy { throw Self.clockReplaced(symbol) }
     return answer
   }

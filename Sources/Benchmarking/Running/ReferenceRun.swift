@@ -12,14 +12,13 @@ final class ReferenceRun {
   private(set) var repeatsInPlace = false
   /// Seconds of one call, roughly.
   private(set) var callSeconds = 0.0
-  /// Seconds of a call, of earlier solutions' timed runs: used when the reference is too slow to be timed each time.
-  var timedSeconds: [Double] = []
+  private let ticksPerSecond: Double
 
   /// - Throws: when the reference cannot be built, or cannot run on the problem.
   init(
     _ candidate: BenchmarkCandidate, on problem: BenchmarkProblem, options: KernelBenchmark.Options
   ) throws(EvaluationFailure) {
-    self.problem = problem
+    (self.problem, ticksPerSecond) = (problem, options.ticksPerSecond)
     worker = try ProblemWorker(candidate, on: problem, copies: problem.copies, options: options)
     try worker.lay(problem.separate)
     for _ in 0..<2 {
@@ -48,11 +47,30 @@ final class ReferenceRun {
   /// What the reference computes of the inputs with this seed. Kept for the next solution.
   func expected(_ values: WorkloadInputs, seed: UInt64) throws(EvaluationFailure) -> OrderedMap<Tensor> {
     if let outputs = known[seed] { return outputs }
-    try worker.lay(problem.separate)
+    try lay(problem.separate)
     write(values, slot: 0, problem.separate)
-    _ = try worker.call([0])
+    do throws(EvaluationFailure) { _ = try worker.call([0]) } catch { throw Self.notComparable(error) }
     let outputs = problem.outputs(worker.process, slot: 0, problem.separate).copied()
     known[seed] = outputs
     return outputs
+  }
+
+  func lay(_ plan: ArgumentPlan) throws(EvaluationFailure) {
+    do throws(EvaluationFailure) { try worker.lay(plan) } catch { throw Self.notComparable(error) }
+  }
+
+  /// Seconds of one call on the first slots, which were filled.
+  func time(_ count: Int, lead: [Int]) throws(EvaluationFailure) -> Double {
+    do throws(EvaluationFailure) {
+      let reply = try worker.call(Array(0..<count).shuffled(), lead: Array(lead.prefix(max(1, count / 2)))).reply
+      callSeconds = Double(reply.end &- reply.start) / ticksPerSecond / Double(max(count, 1))
+      return callSeconds
+    } catch { throw Self.notComparable(error) }
+  }
+
+  /// A failure of the reference is not the solution's.
+  static func notComparable(_ failure: EvaluationFailure) -> EvaluationFailure {
+    EvaluationFailure(
+      status: .runtimeError, reason: "NOT_COMPARABLE: the reference does not run: \(failure.reason)")
   }
 }
