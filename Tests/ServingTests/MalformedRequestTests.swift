@@ -42,7 +42,8 @@ import Testing
     ("\"modalities\":[\"text\",\"audio\"]", "modalities"), ("\"audio\":{\"voice\":\"a\"}", "audio"),
     ("\"functions\":[]", "functions"), ("\"reasoning_effort\":\"high\"", "reasoning_effort"),
     ("\"guided_json\":{}", "guided_json"), ("\"chat_template\":\"{{ 1 }}\"", "chat_template"),
-    ("\"min_tokens\":3", "min_tokens"), ("\"cache_salt\":\"x\"", "cache_salt"), ("\"echo\":true", "echo"),
+    ("\"min_tokens\":3", "min_tokens"), ("\"cache_salt\":\"\"", "cache_salt"), ("\"cache_salt\":1", "cache_salt"),
+    ("\"priority\":\"high\"", "priority"), ("\"echo\":true", "echo"),
   ]
 
   static let messages: [(messages: String, param: String)] = [
