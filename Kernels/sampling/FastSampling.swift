@@ -9,6 +9,8 @@ struct FastSampling: Sendable {
 
   /// How far below the largest logit tokens are collected, in units of the temperature: e^-8 is 1/3000.
   private static let nets: [Float] = [8, 16, .infinity]
+  /// More than the relative error of `exponentials`: 2e-7 for e^x, and as much for each unit of its argument.
+  private static let totalError = 1e-5
 
   /// - Returns: the token, or nil for a row with a NaN or without a finite largest logit.
   func sample(_ logits: UnsafeBufferPointer<Float>, _ row: SamplingRow) -> Int32? {
@@ -27,12 +29,20 @@ struct FastSampling: Sendable {
         let weights = order.map {
           SortedDraw.weight(logits[Int($0)], largest: largest, temperature: row.temperature)
         }
-        if let draw = SortedDraw(row: row).choose(weights, isComplete: isComplete, total: total) {
-          return order[draw]
-        }
+        if let draw = choose(weights, isComplete: isComplete, total: total, row) { return order[draw] }
       }
       return Int32(first)
     }
+  }
+
+  /// `total` is a sum in float32. When the draw is the same for any sum that it may stand for, it is the right one; else
+  /// the net is widened, and with the whole row the sum is exact.
+  private func choose(_ weights: [Double], isComplete: Bool, total: Double, _ row: SamplingRow) -> Int? {
+    let draw = SortedDraw(row: row)
+    if isComplete { return draw.choose(weights, isComplete: true, total: weights.reduce(0, +)) }
+    let least = draw.choose(weights, isComplete: false, total: total * (1 - Self.totalError))
+    let most = draw.choose(weights, isComplete: false, total: total * (1 + Self.totalError))
+    return least == most ? least : nil
   }
 
   private func largest(_ row: UnsafePointer<Float>, _ count: Int) -> (Float, Int) {
