@@ -14,7 +14,7 @@ SWIFT_BUILD_FLAGS ?=
 SWIFT_FOLDERS = $(wildcard Package.swift Sources Kernels Tests Examples Benchmarks)
 RELEASE = .build/release/swiftlet
 
-.PHONY: help run test bench format lint layering test-scripts model build-tests unit-tests isa end-to-end clean
+.PHONY: help run test bench interchange format lint layering test-scripts model build-tests unit-tests isa end-to-end clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ end-to-end: build-tests ## start the server and talk to it
 	@Tests/EndToEnd/command_line.sh .build/debug/swiftlet
 	@echo "test: end to end"
 	@Tests/EndToEnd/run.sh .build/debug/swiftlet
+	@echo "test: examples"
+	@Tests/EndToEnd/examples.sh .build/debug/swiftlet
+
+interchange: ## prove trace sets and kernels against the Python package flashinfer-bench
+	@Tests/Interchange/run.sh Tests/Fixtures/interchange/set $(RELEASE)
 
 bench: ## measure decode and prefill on this machine (ARGS=)
 	@Scripts/check-prerequisites.sh swift python

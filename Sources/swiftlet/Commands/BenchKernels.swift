@@ -20,13 +20,14 @@ struct BenchKernels: ParsableCommand {
 
   @OptionGroup var model: ModelOptions
 
-  @Option(help: "Only definitions of these names; * and ? stand for any text and any character.")
+  @Option(
+    parsing: .upToNextOption, help: "Only definitions of these names; * and ? stand for any text and any character.")
   var definitions: [String] = []
-  @Option(help: "Only these operations, such as gemm or rope.")
+  @Option(parsing: .upToNextOption, help: "Only these operations, such as gemm or rope.")
   var operations: [String] = []
-  @Option(help: "Only solutions of these names.")
+  @Option(parsing: .upToNextOption, help: "Only solutions of these names.")
   var solutions: [String] = []
-  @Option(help: "Only these languages: swift-fast, cpp, python …")
+  @Option(parsing: .upToNextOption, help: "Only these languages: swift-fast, cpp, python …")
   var flavors: [String] = []
   @Flag(inversion: .prefixedNo, help: "Measure the model's own definitions, too.")
   var modelDefinitions = true
