@@ -133,24 +133,29 @@ struct BenchModel: AsyncParsableCommand {
     return .object(JSONObject(members))
   }
 
-  /// What finding and checking kernels costs in a step of decoding: the measured cost of a call for the definition with
-  /// the most arguments, times the calls that a step was counted to make.
+  /// What finding and checking kernels costs in a step of decoding: each definition's calls, as they were counted, times
+  /// the measured cost of a call with its arguments.
   private func dispatchShare(
     _ engine: Engine, board: KernelSwitchboard?, decode: Double
   ) throws -> (nanoseconds: Double, calls: Double, share: Double) {
-    let calls = Double(board?.calls.reduce(0) { $0 + $1.count } ?? 0) / Double(max(1, engine.statistics.steps))
-    let widest = try model.definitions().map(\.definition).max {
-      $0.inputs.names.count + $0.outputs.names.count < $1.inputs.names.count + $1.outputs.names.count
+    let steps = Double(max(1, engine.statistics.steps))
+    var calls = 0.0, nanoseconds = 0.0, byShape = 0.0
+    for definition in try model.definitions().map(\.definition) {
+      let counted = board?.calls.filter { $0.definition == definition.name } ?? []
+      let one = try DispatchOverhead(definition, selection: .listed).boundNanoseconds
+      let many = try DispatchOverhead(definition, selection: .fastest).boundNanoseconds
+      for call in counted {
+        let count = Double(call.count) / steps, isByShape = [.exact, .bucket, .nearest].contains(call.route)
+        calls += count
+        nanoseconds += count * (isByShape ? many : one)
+        byShape += count * many
+      }
     }
-    guard let widest else { return (0, calls, 0) }
-    let listed = try DispatchOverhead(widest, selection: .listed)
-    let byShape = try DispatchOverhead(widest, selection: .fastest)
-    let worst = max(listed.boundNanoseconds, byShape.boundNanoseconds)
-    let share = calls * worst * 1e-9 * decode
+    let share = nanoseconds * 1e-9 * decode, mean = nanoseconds / max(1, calls)
     Terminal.print(
-      "  dispatch             \(Int(listed.boundNanoseconds)) ns a call (\(Int(byShape.boundNanoseconds)) by shape), "
+      "  dispatch             \(Int(mean)) ns a call (\(Int(byShape / max(1, calls))) if chosen by shape), "
         + "\(Int(calls)) calls a step: \(rounded(share * 100)) % of a decode step")
-    return (worst, calls, share)
+    return (mean, calls, share)
   }
 
   /// Seconds to the first token, and from it to the last.
