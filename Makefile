@@ -73,6 +73,8 @@ end-to-end: build-tests ## start the server and talk to it
 	@Tests/EndToEnd/command_line.sh .build/debug/swiftlet
 	@echo "test: end to end"
 	@Tests/EndToEnd/run.sh .build/debug/swiftlet
+	@echo "test: kernels"
+	@Tests/EndToEnd/kernels.sh .build/debug/swiftlet
 	@echo "test: examples"
 	@Tests/EndToEnd/examples.sh .build/debug/swiftlet
 
