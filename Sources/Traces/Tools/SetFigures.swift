@@ -82,7 +82,7 @@ public struct SetFigures: Sendable {
   }
 
   /// Infinity and NaN are text, which JSON has no numbers for.
-  private static func number(_ value: Double) -> JSONValue { 
+  private static func number(_ value: Double) -> JSONValue {
     if value.isFinite { return .double(value) }
     return .string(value.isNaN ? "NaN" : value > 0 ? "Infinity" : "-Infinity")
   }
