@@ -71,6 +71,8 @@ isa: build-tests ## check that code for one instruction set stays in its module
 end-to-end: build-tests ## start the server and talk to it
 	@echo "test: command line"
 	@Tests/EndToEnd/command_line.sh .build/debug/swiftlet
+	@echo "test: tools"
+	@Tests/EndToEnd/tools.sh .build/debug/swiftlet
 	@echo "test: end to end"
 	@Tests/EndToEnd/run.sh .build/debug/swiftlet
 	@echo "test: kernels"

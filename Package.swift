@@ -109,7 +109,7 @@ let package = Package(
       dependencies: [
         "Serving", "Generation", "Models", "Scheduling", "Paging", "Tokenization", "Templates", "Kernels",
         "KernelRuntime",
-        "Benchmarking", "Tensors", "Traces", "JSONText",
+        "Benchmarking", "Tensors", "Traces", "JSONText", "CConfinement",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

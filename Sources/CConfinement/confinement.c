@@ -189,6 +189,16 @@ struct __attribute__((packed)) beneath_attributes {
 #define ON_FILES (0x2ULL | TRUNCATE)
 #define SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS 3ULL
 
+int confinement_landlock_version(void) {
+  long version = syscall(LANDLOCK_CREATE, NULL, 0, 1);
+  return version < 1 ? 0 : (int)version;
+}
+
+// Without a program, a kernel that knows filters finds the missing address wrong; another does not know the mode.
+int confinement_can_filter(void) {
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) != 0 && errno == EFAULT;
+}
+
 int confinement_restrict_writing(const char *const *folders, int count) {
   long version = syscall(LANDLOCK_CREATE, NULL, 0, 1);
   if (version < 1) return 0;

@@ -49,6 +49,11 @@ int confinement_watch(struct confinement_findings *findings);
 /// Landlock. 1 when in force, 0 when the kernel has none, -1 with errno.
 int confinement_restrict_writing(const char *const *folders, int count);
 
+/// The version of Landlock that this kernel has, from 1; 0 when it has none. Nothing is restricted.
+int confinement_landlock_version(void);
+/// Whether this kernel takes filters of system calls. None is set.
+int confinement_can_filter(void);
+
 /// The path of a library, loaded from outside of the system's folders, that defines `symbol`; NULL when there is none.
 /// The text stays valid as long as the library does.
 const char *confinement_library_defining(const char *symbol);

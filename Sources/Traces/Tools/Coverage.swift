@@ -24,22 +24,30 @@ public struct Coverage: Sendable {
       let traces = set.traces[name, default: []].filter { trace in
         hardware == nil || trace.evaluation?.environment.hardware == hardware
       }
-      var workloads = set.workloads[name, default: []].map(\.workload.uuid)
-      for trace in traces where !workloads.contains(trace.workload.uuid) { workloads.append(trace.workload.uuid) }
-      var solutions = set.solutions[name, default: []].map(\.name)
+      let workloads = Self.unique((set.workloads[name, default: []] + traces).map(\.workload.uuid))
+      let solutions = Self.unique(set.solutions[name, default: []].map(\.name) + traces.compactMap(\.solution))
+      var last: [Pair: Trace] = [:]
       for trace in traces {
-        if let solution = trace.solution, !solutions.contains(solution) { solutions.append(solution) }
+        if let solution = trace.solution { last[Pair(workload: trace.workload.uuid, solution: solution)] = trace }
       }
       for workload in workloads {
         for solution in solutions {
-          let last = traces.last { $0.workload.uuid == workload && $0.solution == solution }
+          let trace = last[Pair(workload: workload, solution: solution)]
           cells.append(
             Cell(
               definition: name, workload: workload, solution: solution,
-              state: Self.state(last, set.solution(named: solution))))
+              state: Self.state(trace, set.solution(named: solution))))
         }
       }
     }
+  }
+
+  private struct Pair: Hashable { let workload: String, solution: String }
+
+  /// Each once, where it comes first.
+  private static func unique(_ names: [String]) -> [String] {
+    var seen: Set<String> = []
+    return names.filter { seen.insert($0).inserted }
   }
 
   private static func state(_ trace: Trace?, _ solution: Solution?) -> State {

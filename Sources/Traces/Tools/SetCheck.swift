@@ -9,12 +9,14 @@ public struct SetCheck: Sendable {
   public let definitions: [String]
   private let set: TraceSet
   private let root: String
+  private let workloadPlaces: LinePlaces, tracePlaces: LinePlaces
 
   /// - Parameter baseline: the author against whom others are measured.
   public init(_ path: String, baseline: String = TraceSet.baselineAuthor) {
     do throws(SchemaError) { set = try TraceSet.load(path) } catch { set = TraceSet(root: path) }
     root = set.root ?? path
     definitions = set.definitionNames
+    (workloadPlaces, tracePlaces) = (LinePlaces("workloads", of: set), LinePlaces("traces", of: set))
     for diagnostic in set.diagnostics { add(diagnostic) }
     checkLayout()
     for name in set.definitionNames {
@@ -134,18 +136,20 @@ public struct SetCheck: Sendable {
       findings.append(note(.warning, "workload", "\(name) has no workloads", fix: "record or write some"))
     }
     var uuids = Set<String>()
-    for (number, trace) in workloads.enumerated() {
-      let place = "workloads/\(definition.opType)/\(name).jsonl"
+    for (index, trace) in workloads.enumerated() {
+      let place = workloadPlaces.place(of: index, among: workloads.count, definition: name)
+      let file = place.map { relative($0.file) }
       if !uuids.insert(trace.workload.uuid).inserted {
         findings.append(
           Finding(
-            .warning, "workload", "the uuid \(trace.workload.uuid) occurs twice", definition: name, file: place,
-            line: number + 1))
+            .warning, "workload", "the uuid \(trace.workload.uuid) occurs twice", definition: name, file: file,
+            line: place?.line))
       }
       for problem in WorkloadCheck(trace.workload, definition, set).problems {
         findings.append(
           Finding(
-            .error, "workload", problem.reason, definition: name, file: place, line: number + 1, path: problem.path))
+            problem.level, "workload", problem.reason, definition: name, file: file, line: place?.line,
+            path: problem.path))
       }
     }
     checkTraces(definition, uuids)
@@ -153,30 +157,40 @@ public struct SetCheck: Sendable {
   }
 
   private mutating func checkTraces(_ definition: Definition, _ uuids: Set<String>) {
-    let name = definition.name
-    for trace in set.traces[name, default: []] {
+    let name = definition.name, traces = set.traces[name, default: []]
+    var seen: Set<String> = []
+    for (index, trace) in traces.enumerated() {
+      let place = tracePlaces.place(of: index, among: traces.count, definition: name)
+      let file = place.map { relative($0.file) }
       guard let solution = trace.solution, trace.evaluation != nil else {
         findings.append(
           Finding(
-            .error, "trace", "the trace of \(trace.workload.uuid) has no solution or no evaluation", definition: name))
+            .error, "trace", "the trace of \(trace.workload.uuid) has no solution or no evaluation", definition: name,
+            file: file, line: place?.line))
         continue
       }
       guard let known = set.solution(named: solution) else {
+        guard seen.insert(solution).inserted else { continue }
+        let count = traces.count { $0.solution == solution }
         findings.append(
           Finding(
-            .warning, "trace", "a trace names the solution \(solution), which is not in the set", definition: name))
+            .warning, "trace",
+            "\(count) \(count == 1 ? "trace names" : "traces name") the solution \(solution), which is not in the set",
+            definition: name, file: file, line: place?.line))
         continue
       }
-      if known.definition != name {
+      if known.definition != name, seen.insert(solution).inserted {
         findings.append(
-          Finding(.error, "trace", "\(solution) implements \(known.definition), not \(name)", definition: name))
+          Finding(
+            .error, "trace", "\(solution) implements \(known.definition), not \(name)", definition: name, file: file,
+            line: place?.line))
       }
       if !uuids.isEmpty && !uuids.contains(trace.workload.uuid) {
         findings.append(
           Finding(
             .info, "trace",
             "a trace of \(solution) has the workload \(trace.workload.uuid), which is not in workloads/",
-            definition: name))
+            definition: name, file: file, line: place?.line))
       }
     }
   }

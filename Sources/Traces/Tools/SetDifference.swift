@@ -50,12 +50,16 @@ public struct SetDifference: Sendable {
       switch (old[name], new[name]) {
       case (nil, .some): changes.append(Change(kind: .added, document: document, name: name, members: []))
       case (.some, nil): changes.append(Change(kind: .removed, document: document, name: name, members: []))
-      case (let before?, let after?) where before != after:
+      case (let before?, let after?) where !Self.same(before, after):
         changes.append(
           Change(kind: .changed, document: document, name: name, members: Self.members(before.last, after.last)))
       default: break
       }
     }
+  }
+
+  private static func same(_ a: [[UInt8]], _ b: [[UInt8]]) -> Bool {
+    a.count == b.count && zip(a, b).allSatisfy { SetUnion.same($0, $1) }
   }
 
   private static func members(_ before: [UInt8]?, _ after: [UInt8]?) -> [String] {

@@ -12,7 +12,7 @@ public struct SetFigures: Sendable {
         ("definitions", .array(set.definitionNames.map { .string($0) })),
         ("hash", map(names) { name in .optional(set.solution(named: name)?.contentHash) }),
         ("scores", map(names) { name in score(name) }), ("rankings", rankings), ("summary", summary),
-        ("best_traces", map(set.definitionNames) { name in best(set.bestTrace(definition: name)) }),
+        ("best", map(set.definitionNames) { name in set.bestTrace(definition: name).map(Self.row) ?? .null }),
       ]))
   }
 
@@ -24,8 +24,8 @@ public struct SetFigures: Sendable {
     guard let score = try? set.score(solution: name) else { return .null }
     return .object(
       JSONObject([
-        ("avg_speedup", .double(score.averageSpeedup)), ("success_rate", .double(score.successRate)),
-        ("win_rate", .double(score.winRate)), ("definitions", .int(1)), ("workloads", .int(score.workloads)),
+        ("avg_speedup", Self.number(score.averageSpeedup)), ("success_rate", Self.number(score.successRate)),
+        ("win_rate", Self.number(score.winRate)), ("definitions", .int(1)), ("workloads", .int(score.workloads)),
       ]))
   }
 
@@ -47,8 +47,8 @@ public struct SetFigures: Sendable {
   private func author(_ score: AuthorScore) -> JSONValue {
     .object(
       JSONObject([
-        ("author", .string(score.author)), ("avg_speedup", .double(score.averageSpeedup)),
-        ("success_rate", .double(score.successRate)), ("win_rate", .double(score.winRate)),
+        ("author", .string(score.author)), ("avg_speedup", Self.number(score.averageSpeedup)),
+        ("success_rate", Self.number(score.successRate)), ("win_rate", Self.number(score.winRate)),
         ("definitions", .int(score.definitions)), ("workloads", .int(score.workloads)),
         ("best_solutions", .object(JSONObject(score.bestSolutions.map { ($0.name, .string($0.value)) }))),
       ]))
@@ -66,17 +66,24 @@ public struct SetFigures: Sendable {
       ]))
   }
 
-  private func best(_ trace: Trace?) -> JSONValue {
-    guard let trace, let evaluation = trace.evaluation else { return .null }
+  /// What was measured in one trace; null for a bare workload.
+  public static func row(_ trace: Trace) -> JSONValue {
+    guard let evaluation = trace.evaluation else { return .null }
     return .object(
       JSONObject([
         ("solution", .optional(trace.solution)), ("uuid", .string(trace.workload.uuid)),
         ("axes", .object(JSONObject(trace.workload.axes.map { ($0.name, .int($0.value)) }))),
-        ("speedup", .double(evaluation.performance?.speedupFactor ?? 0)),
-        ("latency_ms", .double(evaluation.performance?.latencyMs ?? 0)),
-        ("max_relative_error", .double(evaluation.correctness?.maxRelativeError ?? 0)),
-        ("max_absolute_error", .double(evaluation.correctness?.maxAbsoluteError ?? 0)),
+        ("speedup", number(evaluation.performance?.speedupFactor ?? 0)),
+        ("latency_ms", number(evaluation.performance?.latencyMs ?? 0)),
+        ("max_relative_error", number(evaluation.correctness?.maxRelativeError ?? 0)),
+        ("max_absolute_error", number(evaluation.correctness?.maxAbsoluteError ?? 0)),
         ("hardware", .string(evaluation.environment.hardware)),
       ]))
+  }
+
+  /// Infinity and NaN are text, which JSON has no numbers for.
+  private static func number(_ value: Double) -> JSONValue {
+    if value.isFinite { return .double(value) }
+    return .string(value.isNaN ? "NaN" : value > 0 ? "Infinity" : "-Infinity")
   }
 }

@@ -1,3 +1,5 @@
+import JSONText
+
 /// Several trace sets as one. Documents of the same name must be the same; lines that occur twice are kept once.
 public struct SetUnion: Sendable {
   public enum Preference: String, Sendable, Hashable, CaseIterable {
@@ -15,7 +17,10 @@ public struct SetUnion: Sendable {
   /// Lines left out because the same one was there.
   public private(set) var duplicates = 0
   /// Workload tensors by their path in the set, with the file to copy.
-  public private(set) var blobs: [(path: String, source: String)] = []
+  public private(set) var blobs = OrderedMap<String>()
+  /// Paths of workload tensors that are in none of the sets' folders: the union's workloads name them in vain.
+  public var missingBlobs: [String] { named.filter { blobs[$0] == nil } }
+  private var named: [String] = []
 
   /// - blobsFrom: where workloads' tensors lie, for sets in memory.
   public init(
@@ -25,32 +30,34 @@ public struct SetUnion: Sendable {
     for set in sets {
       for name in set.definitionNames {
         guard let new = set.definitions[name] else { continue }
-        definitions[name] = choose(definitions[name], new, "definition \(name)", prefer) { $0.json == $1.json }
+        definitions[name] = choose(definitions[name], new, "definition \(name)", prefer) { Self.same($0.json, $1.json) }
       }
       for name in set.definitionOrder(set.solutions) {
         for new in set.solutions[name, default: []] {
-          solutions[new.name] = choose(solutions[new.name], new, "solution \(new.name)", prefer) { $0.json == $1.json }
+          solutions[new.name] = choose(solutions[new.name], new, "solution \(new.name)", prefer) {
+            Self.same($0.json, $1.json)
+          }
         }
       }
     }
     for (_, definition) in definitions { try set.add(definition) }
     for (_, solution) in solutions { try set.add(solution) }
-    var seen: Set<[UInt8]> = [], workloads: [String: Trace] = [:]
+    var seen: Set<[UInt8]> = [], places: [String: Int] = [:], blobsOf = BlobSources()
     for source in sets {
       for name in source.definitionOrder(source.workloads) {
         for trace in source.workloads[name, default: []] {
           let key = name + "\0" + trace.workload.uuid
-          if let known = workloads[key] {
-            if known.workload == trace.workload {
-              duplicates += 1
-            } else {
-              conflicts.append("workload \(trace.workload.uuid) of \(name) differs")
+          if let place = places[key], let known = set.workloads[name]?[place] {
+            if known.workload == trace.workload { duplicates += 1 }
+            let chosen = choose(known, trace, "workload \(trace.workload.uuid) of \(name)", prefer) {
+              $0.workload == $1.workload
             }
-            continue
+            set.workloads[name]?[place] = chosen
+          } else {
+            places[key] = set.workloads[name, default: []].count
+            set.workloads[name, default: []].append(trace)
           }
-          workloads[key] = trace
-          set.workloads[name, default: []].append(trace)
-          note(blobsOf: trace, in: blobsFrom ?? source)
+          blobsOf.note(trace, in: blobsFrom ?? source)
         }
       }
       for name in source.definitionOrder(source.traces) {
@@ -60,8 +67,40 @@ public struct SetUnion: Sendable {
             continue
           }
           set.traces[name, default: []].append(trace)
-          note(blobsOf: trace, in: blobsFrom ?? source)
+          blobsOf.note(trace, in: blobsFrom ?? source)
         }
+      }
+    }
+    named = blobsOf.files.names
+    for (path, files) in blobsOf.files {
+      for file in files { blobs[path] = choose(blobs[path], file, "the file \(path)", prefer, Self.sameBytes) }
+    }
+  }
+
+  /// Whether two documents say the same; how they are set out does not matter.
+  static func same(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    if a == b { return true }
+    guard let first = try? JSONValue(parsing: a), let second = try? JSONValue(parsing: b) else { return false }
+    return first == second
+  }
+
+  private static func sameBytes(_ a: String, _ b: String) -> Bool {
+    guard let first = try? FileStore.read(a), let second = try? FileStore.read(b) else { return false }
+    return first == second
+  }
+
+  /// The files, one a set at most, that the workloads' paths name.
+  private struct BlobSources {
+    var files = OrderedMap<[String]>()
+    mutating func note(_ trace: Trace, in source: TraceSet) {
+      for (_, input) in trace.workload.inputs {
+        guard case .safetensors(let path, _) = input else { continue }
+        let known = files[path] ?? []
+        guard let file = try? source.resolveBlob(path), !known.contains(file) else {
+          if files[path] == nil { files[path] = [] }
+          continue
+        }
+        files[path] = known + [file]
       }
     }
   }
@@ -77,13 +116,6 @@ public struct SetUnion: Sendable {
     case .first, .last:
       decided.append("\(name) differs: the \(prefer.rawValue) was kept")
       return prefer == .first ? known : new
-    }
-  }
-
-  private mutating func note(blobsOf trace: Trace, in source: TraceSet) {
-    for (_, input) in trace.workload.inputs {
-      guard case .safetensors(let path, _) = input, let file = try? source.resolveBlob(path) else { continue }
-      if !blobs.contains(where: { $0.path == path }) { blobs.append((path, file)) }
     }
   }
 

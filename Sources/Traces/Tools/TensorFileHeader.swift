@@ -25,10 +25,19 @@ struct TensorFileHeader {
 
   /// - Throws: a sentence about the file.
   init(path: String) throws(SchemaError) {
-    guard let file = fopen(path, "rb") else {
-      throw SchemaError(.fileError, String(cString: strerror(errno)))
+    // Non-blocking, so that a pipe of that name cannot stop a check.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0, let file = fdopen(descriptor, "rb") else {
+      let reason = String(cString: strerror(errno))
+      if descriptor >= 0 { close(descriptor) }
+      throw SchemaError(.fileError, reason)
     }
     defer { fclose(file) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw SchemaError(.fileError, "it is no regular file")
+    }
+    let size = UInt64(max(0, status.st_size))
     var start = [UInt8](repeating: 0, count: 8)
     guard fread(&start, 1, 8, file) == 8 else { throw SchemaError(.fileError, "it has less than 8 bytes") }
     if start.starts(with: Array("version ".utf8)) {
@@ -38,8 +47,8 @@ struct TensorFileHeader {
     guard length > 0, length <= Self.headerLimit else {
       throw SchemaError(.fileError, "its header would have \(length) bytes: not a safetensors file")
     }
-    var bytes = [UInt8](repeating: 0, count: Int(length))
-    guard fread(&bytes, 1, bytes.count, file) == bytes.count else {
+    var bytes = [UInt8](repeating: 0, count: Int(min(length, size)))
+    guard length <= size - 8, fread(&bytes, 1, bytes.count, file) == bytes.count else {
       throw SchemaError(.fileError, "it ends inside of its header")
     }
     let value: JSONValue
@@ -51,6 +60,9 @@ struct TensorFileHeader {
       guard let dtype = entry["dtype"]?.string, let shape = entry["shape"]?.array?.map(\.int),
         shape.allSatisfy({ $0 != nil })
       else { throw SchemaError(.fileError, "its header says nothing usable about the tensor \(name)") }
+      if let end = entry["data_offsets"]?.array?.last?.int, end < 0 || UInt64(end) > size - 8 - length {
+        throw SchemaError(.fileError, "it ends inside of the data of \(name)")
+      }
       entries[name] = Entry(dtype: dtype, shape: shape.compactMap { $0 })
     }
     self.entries = entries

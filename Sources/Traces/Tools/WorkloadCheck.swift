@@ -1,6 +1,7 @@
 /// What is wrong with a workload, seen from its definition.
 struct WorkloadCheck {
   struct Problem {
+    var level = Finding.Level.error
     let path: String?, reason: String
   }
   private(set) var problems: [Problem] = []
@@ -8,7 +9,7 @@ struct WorkloadCheck {
   init(_ workload: Workload, _ definition: Definition, _ set: TraceSet) {
     checkAxes(workload, definition)
     checkInputs(workload, definition, set)
-    if problems.isEmpty { checkConstraints(workload, definition) }
+    if !problems.contains(where: { $0.level == .error }) { checkConstraints(workload, definition) }
   }
 
   private mutating func add(_ path: String?, _ reason: String) { problems.append(Problem(path: path, reason: reason)) }
@@ -37,7 +38,14 @@ struct WorkloadCheck {
         continue
       }
       switch (input, spec.shape) {
-      case (.scalar, .some): add(path, "it is a tensor, found a scalar")
+      case (.scalar, .some(let shape)):
+        // FlashInfer-Bench does not look at this; the benchmark here refuses both.
+        problems.append(
+          Problem(
+            level: shape.isEmpty ? .warning : .error, path: path,
+            reason: "it is a tensor [\(shape.joined(separator: ", "))], found a scalar"))
+      case (.scalar(let value), nil):
+        if let expected = Self.kindProblem(value, spec) { add(path, expected) }
       case (.safetensors, nil): add(path, "it is a host scalar, found a tensor in a file")
       case (.safetensors(let file, let key), .some(let shape)):
         let sizes = shape.map { definition.axes[$0]?.value ?? workload.axes[$0] }
@@ -47,13 +55,25 @@ struct WorkloadCheck {
     }
   }
 
+  /// Why a scalar is not of its input's element type; nil if it is.
+  private static func kindProblem(_ value: ScalarValue, _ spec: TensorSpec) -> String? {
+    let dtype = spec.dtype
+    switch value {
+    case .bool: return dtype == .bool ? nil : "it is \(dtype.rawValue), found a boolean"
+    case .int, .float:
+      if dtype == .bool { return "it is a boolean, found \(value.double)" }
+      let isWhole = dtype.isFloatingPoint || value.double == value.double.rounded(.towardZero)
+      return isWhole ? nil : "it is \(dtype.rawValue), found \(value.double)"
+    }
+  }
+
   /// The tensor's file must be there, and hold the key with the right type and shape.
   private func blobProblem(
     _ file: String, _ key: String, _ spec: TensorSpec, _ sizes: [Int?], _ set: TraceSet
   ) -> String? {
     let path: String
     do throws(SchemaError) { path = try set.resolveBlob(file) } catch {
-      return error.diagnostics.map(\.reason).joined(separator: "; ")
+      return "\(file): " + error.diagnostics.map(\.reason).joined(separator: "; ")
     }
     do throws(SchemaError) {
       let header = try TensorFileHeader(path: path)

@@ -89,6 +89,7 @@ struct TracesCommand: ParsableCommand {
         Terminal.printError("nothing was written; --prefer first or last decides")
         throw ExitCode(1)
       }
+      for path in union.missingBlobs { Terminal.printError("warning: no set has the file \(path)") }
       try union.write(to: output)
       let set = union.set
       Terminal.print(

@@ -33,7 +33,7 @@ extension TracesCommand {
       }
       guard let data = FileManager.default.contents(atPath: file) else { throw ValidationError("cannot read \(file)") }
       var text: [UInt8] = [], losses: [ValidationDiagnostic] = []
-      let documents = file.hasSuffix(".jsonl") ? Array(data).split(separator: 0x0A).map { Array($0) } : [Array(data)]
+      let documents = file.hasSuffix(".jsonl") ? Self.lines(Array(data)) : [Array(data)]
       for bytes in documents {
         let (converted, lost) = try convert(bytes, to: dialect)
         text += converted
@@ -46,6 +46,11 @@ extension TracesCommand {
       guard FileManager.default.createFile(atPath: output, contents: Data(text)) else {
         throw ValidationError("--output: cannot write \(output)")
       }
+    }
+
+    /// The lines that hold something.
+    private static func lines(_ bytes: [UInt8]) -> [[UInt8]] {
+      bytes.split(separator: 0x0A).filter { line in line.contains { $0 > 0x20 } }.map { Array($0) }
     }
 
     private func convert(_ bytes: [UInt8], to dialect: Dialect) throws -> ([UInt8], [ValidationDiagnostic]) {
@@ -97,6 +102,7 @@ extension TracesCommand {
       if json { return Terminal.print(part.encoded.pretty) }
       guard let output else { throw ValidationError("say --output DIR, --json or --csv") }
       let union = try SetUnion([part], blobsFrom: set)
+      for path in union.missingBlobs { Terminal.printError("warning: the set has no file \(path)") }
       try union.write(to: output)
       Terminal.print("\(output): \(union.set.definitionNames.count) definitions")
     }

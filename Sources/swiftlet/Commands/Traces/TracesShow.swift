@@ -116,30 +116,20 @@ extension TracesCommand {
           (hardware == nil || trace.evaluation?.environment.hardware == hardware)
             && sizes.allSatisfy { trace.workload.axes[$0.key] == $0.value }
         }.max { ($0.evaluation?.performance?.speedupFactor ?? 0) < ($1.evaluation?.performance?.speedupFactor ?? 0) }
+        if json {
+          let found = best.flatMap { SetFigures.row($0).object?.members } ?? [("solution", .null)]
+          rows.append(.object(JSONObject([("definition", .string(name))] + found)))
+          continue
+        }
         guard let best, let evaluation = best.evaluation, let performance = evaluation.performance else {
-          json
-            ? rows.append(.object(JSONObject([("definition", .string(name)), ("solution", .null)])))
-            : Terminal.print("\(name): no trace passes")
+          Terminal.print("\(name): no trace passes")
           continue
         }
         let errors = evaluation.correctness
-        if json {
-          rows.append(
-            .object(
-              JSONObject([
-                ("definition", .string(name)), ("solution", best.solution.map { .string($0) } ?? .null),
-                ("uuid", .string(best.workload.uuid)), ("speedup", .double(performance.speedupFactor)),
-                ("latency_ms", .double(performance.latencyMs)),
-                ("max_absolute_error", .double(errors?.maxAbsoluteError ?? 0)),
-                ("max_relative_error", .double(errors?.maxRelativeError ?? 0)),
-                ("hardware", .string(evaluation.environment.hardware)),
-              ])))
-        } else {
-          Terminal.print(
-            "\(name): \(best.solution ?? "?"), \(Show.rounded(performance.speedupFactor)) times, \(performance.latencyMs) ms, "
-              + "errors \(errors?.maxAbsoluteError ?? 0) absolute, \(errors?.maxRelativeError ?? 0) relative, "
-              + "on \(evaluation.environment.hardware)")
-        }
+        Terminal.print(
+          "\(name): \(best.solution ?? "?"), \(Show.rounded(performance.speedupFactor)) times, \(performance.latencyMs) ms, "
+            + "errors \(errors?.maxAbsoluteError ?? 0) absolute, \(errors?.maxRelativeError ?? 0) relative, "
+            + "on \(evaluation.environment.hardware)")
       }
       if json { Terminal.print(JSONValue.array(rows).pretty) }
     }
