@@ -83,13 +83,14 @@ end-to-end: build-tests ## start the server and talk to it
 interchange: ## prove trace sets and kernels against the Python package flashinfer-bench
 	@Tests/Interchange/run.sh Tests/Fixtures/interchange/set $(RELEASE)
 
-bench: ## measure decode and prefill on this machine (ARGS=)
+bench: ## measure decode, prefill and what sharing gains on this machine (ARGS= for one: model, sharing, kernels)
 	@Scripts/check-prerequisites.sh swift python
 	@echo "bench: looking for the default model"
 	@python3 Scripts/fetch_model.py
 	@echo "bench: building swiftlet (release; the first time takes some minutes)"
 	@swift build -c release --product swiftlet $(SWIFT_BUILD_FLAGS)
 	@$(RELEASE) bench $(ARGS)
+	@if [[ -z "$(ARGS)" ]]; then $(RELEASE) bench sharing; fi
 
 format: ## format the Swift sources in place
 	@swift format --in-place --parallel --recursive $(SWIFT_FOLDERS)

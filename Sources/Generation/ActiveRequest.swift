@@ -11,6 +11,7 @@ import Tokenization
 struct ActiveRequest {
   let channel: RequestChannel
   let sampling: SamplingParameters
+  var times: RequestTimes
   private let draws: UniformDraws
   private var processor: LogitsProcessor
   private var matcher: StopStringMatcher
@@ -20,7 +21,8 @@ struct ActiveRequest {
   private var undelivered: [TokenID] = []
   private var undeliveredLogprobs: [TokenLogprobs] = []
 
-  init(_ submission: Submission, decoder: any TokenTextDecoder) {
+  init(_ submission: Submission, decoder: any TokenTextDecoder, arrival: Double) {
+    times = RequestTimes(arrival: arrival)
     (channel, sampling, draws) = (submission.channel, submission.request.sampling, submission.draws)
     (processor, matcher, self.decoder) = (submission.processor, submission.matcher, decoder)
   }
@@ -53,13 +55,18 @@ struct ActiveRequest {
     if !text.isEmpty { sendDelta() }
   }
 
-  /// Sends what is left, then the end. Text held back for a stop string that did not come is not lost.
-  mutating func finish(_ reason: FinishReason, _ usage: Usage, message: String?) {
+  /// Completes the text. What was held back for a stop string that did not come is not lost.
+  /// - Returns: the reason to tell: a stop string may have been completed by the last text.
+  mutating func completeText(_ reason: FinishReason) -> FinishReason {
     if !matcher.isStopped { text += matcher.append(decoder.finish()) }
     if !matcher.isStopped { text += matcher.finish() }
+    return matcher.isStopped && reason == .length ? .stop : reason
+  }
+
+  /// Sends what is left, then the end.
+  mutating func finish(_ reason: FinishReason, _ usage: Usage, message: String?) {
     if !text.isEmpty || !undelivered.isEmpty { sendDelta() }
-    let isStopped = matcher.isStopped && reason == .length
-    channel.events.yield(.finished(isStopped ? .stop : reason, usage, message: message))
+    channel.events.yield(.finished(reason, usage, message: message))
     channel.events.finish()
   }
 

@@ -23,17 +23,19 @@ public final class Engine: TextGenerator {
 
   /// Starts the thread, makes the runner on it and returns when that is ready.
   /// - Parameters:
+  ///   - clock: what latencies are measured with; called on the engine's thread.
   ///   - makeDecoder: makes the text decoder of one request; called on the engine's thread.
   ///   - makeRunner: loads the model; called once, on the engine's thread, which alone uses the result.
   /// - Throws: what `makeRunner` throws, or `EngineError` when the thread cannot be started or the model's vocabulary is
   ///   not the configured one.
   public init(
-    configuration: EngineConfiguration, makeDecoder: @escaping @Sendable () -> any TokenTextDecoder,
+    configuration: EngineConfiguration, clock: @escaping EngineClock = monotonicSeconds,
+    makeDecoder: @escaping @Sendable () -> any TokenTextDecoder,
     makeRunner: @escaping @Sendable () throws -> any ModelRunning
   ) async throws {
     let limits = configuration.scheduler
     let inbox = EngineInbox(capacity: limits.maxRunning + limits.maxWaiting)
-    let shared = SharedStatistics()
+    let shared = SharedStatistics(contextLength: limits.contextLength)
     (self.configuration, self.inbox, self.shared) = (configuration, inbox, shared)
     let started = Promise()
     thread = try EngineThread(stackSize: configuration.stackSize) {
@@ -43,7 +45,7 @@ public final class Engine: TextGenerator {
           throw EngineError.vocabularyMismatch(configured: limits.vocabularySize, model: runner.vocabularySize)
         }
         var loop = EngineLoop(
-          configuration, runner: runner, inbox: inbox, statistics: shared, makeDecoder: makeDecoder)
+          configuration, runner: runner, inbox: inbox, statistics: shared, clock: clock, makeDecoder: makeDecoder)
         started.fulfil(.success(()))
         loop.run()
       } catch {

@@ -45,21 +45,30 @@ public struct EngineStatistics: Sendable, Hashable {
   public var pageCount = 0
   /// Steps run, failed ones included.
   public var steps = 0
-  /// Requests taken in, and those of them that have ended; failures count in both of the last two.
+  /// Requests taken in, and how those of them ended that have.
   public var submittedRequests = 0
-  public var finishedRequests = 0
-  public var failedRequests = 0
+  public var finishes: [FinishReason: Int] = [:]
   /// Tokens of the prompts taken in, tokens generated, and tokens put through the model: after a preemption tokens are
   /// computed again.
   public var promptTokens = 0
   public var generatedTokens = 0
   public var computedTokens = 0
+  /// Tokens generated in a second, lately; 0 at rest.
+  public var tokensPerSecond = 0.0
   /// How often a sequence had to give its pages back.
   public var preemptions = 0
   /// What was found in the prefix cache, and evicted from it.
   public var prefixCache = PrefixCacheStatistics()
 
-  public init() {}
+  /// How long requests, tokens and steps took.
+  public var latencies: LatencyStatistics
+
+  /// An engine that has done nothing yet.
+  public init(contextLength: Int) { latencies = LatencyStatistics(contextLength: contextLength) }
+
+  /// Requests that have ended, failed ones included.
+  public var finishedRequests: Int { finishes.values.reduce(0, +) }
+  public var failedRequests: Int { finishes[.failed, default: 0] }
 
   /// Pages that running requests hold, each counted once however many share it.
   public var heldPages: Int { pageCount - freePages - cachedPages }

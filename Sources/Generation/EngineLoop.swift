@@ -17,17 +17,21 @@ struct EngineLoop: ~Copyable {
   var runner: any ModelRunning
   var active: [Int: ActiveRequest] = [:]
   private var phase = EngineInbox.Phase.open
-  private var counted = EngineStatistics()
+  private var counted: EngineStatistics
+  private var rate = TokenRate()
   private let inbox: EngineInbox
   private let makeDecoder: @Sendable () -> any TokenTextDecoder
   private let statistics: SharedStatistics
+  private let clock: EngineClock
 
   init(
     _ configuration: EngineConfiguration, runner: any ModelRunning, inbox: EngineInbox, statistics: SharedStatistics,
-    makeDecoder: @escaping @Sendable () -> any TokenTextDecoder
+    clock: @escaping EngineClock, makeDecoder: @escaping @Sendable () -> any TokenTextDecoder
   ) {
     scheduler = Scheduler(configuration.scheduler)
+    counted = EngineStatistics(contextLength: configuration.scheduler.contextLength)
     (self.runner, self.inbox, self.statistics, self.makeDecoder) = (runner, inbox, statistics, makeDecoder)
+    self.clock = clock
     publish()
   }
 
@@ -38,7 +42,7 @@ struct EngineLoop: ~Copyable {
       if !scheduler.isIdle {
         step()
       } else if phase == .open {
-        inbox.waitForNews()
+        rest()
       } else {
         return
       }
@@ -47,16 +51,27 @@ struct EngineLoop: ~Copyable {
 
   private mutating func step() {
     if runner.betweenSteps() { scheduler.forgetPrefixes() }
+    let start = clock()
     guard let batch = scheduler.schedule() else { return }
+    for entry in batch.sequences { active[entry.handle]?.times.schedule(at: start, &counted.latencies) }
     let outcome = run(batch)
-    commit(batch, outcome)
+    commit(batch, outcome, StepSpan(start: start, end: clock()))
+  }
+
+  private mutating func rest() {
+    if rate.tokensPerSecond > 0 {
+      rate.rest()
+      publish()
+    }
+    inbox.waitForNews()
   }
 
   // MARK: Receive
 
   private mutating func receive() {
     guard let news = inbox.take() else { return }
-    for submission in news.submissions { admit(submission) }
+    let now = clock()
+    for submission in news.submissions { admit(submission, at: now) }
     phase = news.phase
     if phase == .cancelling {
       endAll { _ in true }
@@ -66,9 +81,9 @@ struct EngineLoop: ~Copyable {
     publish()
   }
 
-  private mutating func admit(_ submission: Submission) {
+  private mutating func admit(_ submission: Submission, at now: Double) {
     counted.submittedRequests += 1
-    var request = ActiveRequest(submission, decoder: makeDecoder())
+    var request = ActiveRequest(submission, decoder: makeDecoder(), arrival: now)
     do throws(AdmissionError) {
       let handle = try scheduler.submit(submission.request)
       counted.promptTokens += submission.request.prompt.count
@@ -88,22 +103,27 @@ struct EngineLoop: ~Copyable {
 
   // MARK: Commit
 
-  private mutating func commit(_ batch: Batch, _ outcome: StepOutcome) {
+  private mutating func commit(_ batch: Batch, _ outcome: StepOutcome, _ span: StepSpan) {
     counted.steps += 1
     counted.computedTokens += batch.tokenCount
+    counted.latencies.stepTime.record(span.end - span.start)
+    counted.latencies.stepTokens.record(Double(batch.tokenCount))
+    let generatedBefore = counted.generatedTokens
     switch outcome {
     case .failed(let message):
       for update in scheduler.fail(batch) { end(update, message: message) }
     case .sampled(let rows):
       let updates = scheduler.commit(batch, sampled: rows.map(\.token))
-      for (update, row) in zip(updates, rows) { deliver(update, row) }
+      for (update, row) in zip(updates, rows) { deliver(update, row, at: span.end) }
     }
+    rate.add(counted.generatedTokens - generatedBefore, from: span.start, to: span.end)
     publish()
   }
 
-  private mutating func deliver(_ update: Update, _ row: SampledRow) {
+  private mutating func deliver(_ update: Update, _ row: SampledRow, at now: Double) {
     guard let token = update.token else { return end(update, message: row.problem) }
     counted.generatedTokens += 1
+    active[update.handle]?.times.receiveToken(at: now, &counted.latencies)
     // A stop token ends the output without being part of it; the scheduler knows no other reason to stop.
     let isStopToken = update.finish == .stop
     let hasStopString = isStopToken ? false : active[update.handle]?.accept(token, row.logprobs) ?? false
@@ -125,8 +145,12 @@ struct EngineLoop: ~Copyable {
   private mutating func finish(
     _ request: inout ActiveRequest, _ reason: FinishReason, _ usage: Usage, message: String?
   ) {
-    counted.finishedRequests += 1
-    if reason == .failed { counted.failedRequests += 1 }
+    let reason = request.completeText(reason)
+    counted.finishes[reason, default: 0] += 1
+    if reason == .stop || reason == .length {
+      request.times.complete(
+        promptTokens: usage.promptTokens, generatedTokens: usage.completionTokens, &counted.latencies)
+    }
     publish()
     inbox.releasePlace()
     request.finish(reason, usage, message: message)
@@ -136,13 +160,19 @@ struct EngineLoop: ~Copyable {
     (counted.running, counted.waiting) = (scheduler.runningCount, scheduler.waitingCount)
     (counted.freePages, counted.pageCount) = (scheduler.freePages, scheduler.configuration.pageCount)
     (counted.cachedPages, counted.prefixCache) = (scheduler.cachedPages, scheduler.cacheStatistics)
-    counted.preemptions = scheduler.preemptions
+    (counted.preemptions, counted.tokensPerSecond) = (scheduler.preemptions, rate.tokensPerSecond)
     let snapshot = counted
     statistics.value.withLock { $0 = snapshot }
   }
 }
 
+/// When a step began and ended, in seconds of the engine's clock.
+private struct StepSpan {
+  var start: Double, end: Double
+}
+
 /// Statistics as the engine's thread published them last.
 final class SharedStatistics: Sendable {
-  let value = Mutex(EngineStatistics())
+  let value: Mutex<EngineStatistics>
+  init(contextLength: Int) { value = Mutex(EngineStatistics(contextLength: contextLength)) }
 }

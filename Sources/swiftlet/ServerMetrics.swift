@@ -8,32 +8,9 @@ struct ServerMetrics: Sendable {
   let board: KernelSwitchboard?
   let model: String
 
-  func families() -> [MetricFamily] { engineFamilies() + kernelFamilies() }
-
-  private func engineFamilies() -> [MetricFamily] {
-    let now = engine.statistics
-    let label = [MetricFamily.Label("model_name", model)]
-    func family(_ name: String, _ kind: MetricFamily.Kind, _ help: String, _ value: Int) -> MetricFamily {
-      var family = MetricFamily(name, kind, help)
-      family.add(Double(value), label)
-      return family
-    }
-    return [
-      family("swiftlet:num_requests_running", .gauge, "Requests that hold pages.", now.running),
-      family("swiftlet:num_requests_waiting", .gauge, "Requests that wait for pages.", now.waiting),
-      family("swiftlet:kv_pages", .gauge, "Pages of keys and values.", now.pageCount),
-      family("swiftlet:kv_pages_free", .gauge, "Pages that nobody holds and nothing is known of.", now.freePages),
-      family("swiftlet:kv_pages_cached", .gauge, "Pages of known prefixes that nobody holds.", now.cachedPages),
-      family("swiftlet:kv_pages_held", .gauge, "Pages that requests hold.", now.heldPages),
-      family("swiftlet:steps_total", .counter, "Steps run.", now.steps),
-      family("swiftlet:requests_total", .counter, "Requests taken in.", now.submittedRequests),
-      family("swiftlet:requests_finished_total", .counter, "Requests that have ended.", now.finishedRequests),
-      family("swiftlet:requests_failed_total", .counter, "Requests that ended by a fault.", now.failedRequests),
-      family("swiftlet:prompt_tokens_total", .counter, "Tokens of prompts taken in.", now.promptTokens),
-      family("swiftlet:generation_tokens_total", .counter, "Tokens generated.", now.generatedTokens),
-      family("swiftlet:computed_tokens_total", .counter, "Tokens put through the model.", now.computedTokens),
-      family("swiftlet:num_preemptions_total", .counter, "Sequences that gave their pages back.", now.preemptions),
-    ]
+  func families() -> [MetricFamily] {
+    let pageSize = engine.configuration.scheduler.pageSize
+    return EngineMetrics(engine.statistics, pageSize: pageSize, model: model).families + kernelFamilies()
   }
 
   private func kernelFamilies() -> [MetricFamily] {

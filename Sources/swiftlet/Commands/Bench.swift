@@ -12,7 +12,8 @@ import Tokenization
 
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure a model, or each kernel, on this machine.", subcommands: [BenchModel.self, BenchKernels.self],
+    abstract: "Measure a model, what sharing gains, or each kernel, on this machine.",
+    subcommands: [BenchModel.self, BenchSharing.self, BenchKernels.self],
     defaultSubcommand: BenchModel.self)
 }
 
@@ -208,12 +209,12 @@ struct DecodeWork {
 }
 
 /// Tokens without text: a benchmark measures the model.
-private struct NoText: TokenTextDecoder {
+struct NoText: TokenTextDecoder {
   mutating func append(_ token: TokenID) -> String { "x" }
   mutating func finish() -> String { "" }
 }
 
 extension String {
   /// Filled up with blanks to a width.
-  fileprivate func padding(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+  func padding(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }
