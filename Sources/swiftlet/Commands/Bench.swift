@@ -78,9 +78,7 @@ struct BenchModel: AsyncParsableCommand {
           ("kv_type", .string(model.kvType)), ("max_batch_tokens", .int(model.maxBatchTokens)),
           ("results", .array(results)),
         ]))
-      guard FileManager.default.createFile(atPath: json, contents: Data((document.pretty + "\n").utf8)) else {
-        throw ValidationError("--json: cannot write \(json)")
-      }
+      try OutputFile.write(Array((document.pretty + "\n").utf8), to: json, option: "--json")
     }
   }
 

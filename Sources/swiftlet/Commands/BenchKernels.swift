@@ -146,12 +146,8 @@ struct BenchKernels: ParsableCommand {
     let report = KernelReport(
       measurements: found, ceilings: ceilings, machine: MachineDescription.processor, commit: commit)
     Terminal.write(json ? report.jsonLines() : report.table(color: Terminal.isInteractive))
-    for (path, text) in [(html, html.map { _ in report.html() }), (jsonl, jsonl.map { _ in report.jsonLines() })] {
-      guard let path, let text else { continue }
-      guard FileManager.default.createFile(atPath: path, contents: Data(text.utf8)) else {
-        throw ValidationError("cannot write \(path)")
-      }
-    }
+    if let html { try OutputFile.write(Array(report.html().utf8), to: html, option: "--html") }
+    if let jsonl { try OutputFile.write(Array(report.jsonLines().utf8), to: jsonl, option: "--jsonl") }
   }
 
   /// Whether a kernel of the program did not pass; what could not be compared is no failure of it.

@@ -66,9 +66,7 @@ struct BenchSharing: AsyncParsableCommand {
     }
     if let json {
       let text = JSONValue.object(JSONObject(members)).pretty + "\n"
-      guard FileManager.default.createFile(atPath: json, contents: Data(text.utf8)) else {
-        throw ValidationError("--json: cannot write \(json)")
-      }
+      try OutputFile.write(Array(text.utf8), to: json, option: "--json")
     }
   }
 

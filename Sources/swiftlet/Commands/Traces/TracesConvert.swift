@@ -43,9 +43,7 @@ extension TracesCommand {
       for loss in losses { Terminal.printError("lost: \(loss.pathText): \(loss.reason)") }
       if strict && !losses.isEmpty { throw ExitCode(1) }
       guard let output else { return Terminal.write(String(decoding: text, as: UTF8.self)) }
-      guard FileManager.default.createFile(atPath: output, contents: Data(text)) else {
-        throw ValidationError("--output: cannot write \(output)")
-      }
+      try OutputFile.write(text, to: output, option: "--output")
     }
 
     /// The lines that hold something.
