@@ -12,7 +12,7 @@ final class RawConnection {
   struct Failure: Error { let call: String, code: Int32 }
 
   /// - Parameter timeoutSeconds: how long a read waits before it is treated as the end.
-  init(port: Int, timeoutSeconds: Int = 10) throws {
+  init(port: Int, timeoutSeconds: Int = 40) throws {
     socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard socket >= 0 else { throw Failure(call: "socket", code: errno) }
     var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
