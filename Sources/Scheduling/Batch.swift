@@ -64,4 +64,9 @@ public struct Update: Sendable, Hashable {
   public let usage: Usage
   /// The row of the batch's logits that the token was chosen from; nil when the request ended without a row.
   public var row: Int?
+
+  /// The same, as the request's last: what followed it in the step never was.
+  public func ended(_ reason: FinishReason) -> Update {
+    Update(handle: handle, token: token, finish: reason, usage: usage, row: row)
+  }
 }
