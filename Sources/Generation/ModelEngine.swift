@@ -12,8 +12,10 @@ public struct ModelEngineOptions: Sendable {
   /// Bytes for keys and values; nil takes an eighth of the memory that is free, or as much as one full context needs if
   /// that is more, but never more than a quarter. Pages take no memory before they are written.
   public var kvMemory: Int?
-  /// Element type of keys and values: float32, float16 or bfloat16.
+  /// Element type of keys and values: float32, float16, bfloat16, or int8 with a scale for each token and head.
   public var kvType: DType = .float16
+  /// How keys and values lie in memory.
+  public var kvLayout = KVLayout.layerFirst
   /// Tokens in a page, a power of two.
   public var pageSize = 16
   /// Longest prompt plus output; nil takes the model's own.
@@ -67,7 +69,8 @@ extension Engine {
         files, library: library, pageSize: options.pageSize, cacheType: options.kvType, contextLength: context)
       return DecoderRunner(
         model: decoder,
-        kv: KVStore(model, pageCount: pages, pageSize: options.pageSize, dtype: options.kvType),
+        kv: KVStore(
+          model, pageCount: pages, pageSize: options.pageSize, dtype: options.kvType, layout: options.kvLayout),
         workspace: DecoderWorkspace(model, maxTokens: limits.maxBatchTokens, maxSampledRows: limits.maxSampledRows),
         sampler: try TokenSampler(library, vocabularySize: model.vocabularySize, maxRows: limits.maxSampledRows),
         stream: CPUStream(threads: options.threads), switchboard: library.switchboard)

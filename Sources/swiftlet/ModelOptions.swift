@@ -3,6 +3,7 @@ import FoundationEssentials
 import Generation
 import Glibc
 import KernelRuntime
+import Models
 import Paging
 import Scheduling
 import Tensors
@@ -20,8 +21,11 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Memory for keys and values, in bytes or with K, M or G. Default: an eighth of the free memory.")
   var kvMemory: String?
 
-  @Option(help: "Element type of keys and values: float32, float16 or bfloat16.")
+  @Option(help: "Element type of keys and values: float32, float16, bfloat16, or int8 (half of float16, less exact).")
   var kvType = "float16"
+
+  @Option(help: "How keys and values lie in memory: layer-first, or page-first (a page's bytes together).")
+  var kvLayout = KVLayout.layerFirst.rawValue
 
   @Option(help: "Tokens in a page of keys and values, a power of two.")
   var pageSize = 16
@@ -76,10 +80,14 @@ struct ModelOptions: ParsableArguments {
 
   func engineOptions() throws -> ModelEngineOptions {
     var options = ModelEngineOptions(threads: threads ?? WorkerPool.usableProcessors)
-    guard let type = DType(rawValue: kvType), [.float32, .float16, .bfloat16].contains(type) else {
-      throw ValidationError("--kv-type is \(kvType); it must be float32, float16 or bfloat16")
+    guard let type = DType(rawValue: kvType), [.float32, .float16, .bfloat16, .int8].contains(type) else {
+      throw ValidationError("--kv-type is \(kvType); it must be float32, float16, bfloat16 or int8")
     }
     options.kvType = type
+    guard let layout = KVLayout(rawValue: kvLayout) else {
+      throw ValidationError("--kv-layout is \(kvLayout); it must be layer-first or page-first")
+    }
+    options.kvLayout = layout
     if let kvMemory {
       guard let bytes = ByteSize.parse(kvMemory) else {
         throw ValidationError("--kv-memory is \(kvMemory); write a size such as 512M or 2G")
