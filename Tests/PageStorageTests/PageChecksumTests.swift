@@ -80,7 +80,8 @@ import Testing
         (0..<8).reduce(UInt64(0)) { $0 | UInt64(padded[at + $1]) << UInt64(8 * $1) }
       }
       for pair in 0..<words.count / 2 {
-        lanes[pair % 4] = folded(lanes[pair % 4] ^ words[2 * pair], words[2 * pair + 1] ^ keys[pair % 4])
+        let (lane, key, a, b) = (lanes[pair % 4], keys[pair % 4], words[2 * pair], words[2 * pair + 1])
+        lanes[pair % 4] = pair % 2 == 0 ? folded(lane ^ a, b ^ key) : folded(lane &+ a, b &+ key)
       }
       var value = UInt64(count)
       for i in 0..<4 { value = folded(value ^ lanes[i], keys[i]) }
