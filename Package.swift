@@ -94,7 +94,9 @@ let package = Package(
     // level 5
     .target(
       name: "Generation",
-      dependencies: ["Models", "KernelRuntime", "Scheduling", "Paging", "Tokenization", "Tensors"]),
+      dependencies: [
+        "Models", "KernelRuntime", "Checkpoints", "PageStorage", "Scheduling", "Paging", "Tokenization", "Tensors",
+      ]),
     // level 6
     .target(
       name: "Serving",
