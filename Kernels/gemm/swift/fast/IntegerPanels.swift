@@ -71,23 +71,47 @@ private struct PanelCall {
 private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type) {
   var p = call.panels.lowerBound
   if call.rows.count == 1 {
+    var nothing = Ahead(call.weights, bytes: 0, steps: 1)
     while p &+ 4 <= call.panels.upperBound {
-      tile(call, layout, Sums<4>(), row: call.rows.lowerBound, panel: p, rows: 1, panels: 4)
+      tile(call, layout, Sums<4>(), row: call.rows.lowerBound, panel: p, rows: 1, panels: 4, &nothing)
       p &+= 4
     }
   }
   while p < call.panels.upperBound {
+    // While these panels are used by several tiles, the next two come from memory.
+    var ahead = Ahead(
+      call.weights + (p &+ 2) &* call.pitch, bytes: p &+ 2 < call.panels.upperBound ? 2 &* call.pitch : 0,
+      steps: (call.rows.count &+ 3) / 4 &* (call.K / 32))
     var m = call.rows.lowerBound
     while m &+ 4 <= call.rows.upperBound {
-      tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2)
+      tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2, &ahead)
       m &+= 4
     }
     if m &+ 2 <= call.rows.upperBound {
-      tile(call, layout, Sums<4>(), row: m, panel: p, rows: 2, panels: 2)
+      tile(call, layout, Sums<4>(), row: m, panel: p, rows: 2, panels: 2, &ahead)
       m &+= 2
     }
-    if m < call.rows.upperBound { tile(call, layout, Sums<2>(), row: m, panel: p, rows: 1, panels: 2) }
+    if m < call.rows.upperBound { tile(call, layout, Sums<2>(), row: m, panel: p, rows: 1, panels: 2, &ahead) }
     p &+= 2
+  }
+}
+
+/// Asks for memory that will be read later, a little at each step of what is computed now.
+private struct Ahead {
+  var next: UnsafeRawPointer
+  let end: UnsafeRawPointer, stride: Int
+
+  /// - steps: how often `step` will be called.
+  @inline(__always) init(_ start: UnsafeRawPointer, bytes: Int, steps: Int) {
+    (next, end, stride) = (start, start + bytes, (bytes &+ steps &- 1) / max(1, steps))
+  }
+
+  @inline(__always) mutating func step() {
+    let stop = min(end, next + stride)
+    while next < stop {
+      cpu_prefetch_far(next)
+      next += 64
+    }
   }
 }
 
@@ -107,7 +131,8 @@ private protocol PanelLayout {
 
 @inline(__always)
 private func tile<Layout: PanelLayout, let T: Int>(
-  _ call: PanelCall, _ layout: Layout.Type, _ empty: Sums<T>, row m: Int, panel: Int, rows: Int, panels: Int
+  _ call: PanelCall, _ layout: Layout.Type, _ empty: Sums<T>, row m: Int, panel: Int, rows: Int, panels: Int,
+  _ ahead: inout Ahead
 ) {
   var t = empty
   let blocks = call.K / 32
@@ -116,6 +141,7 @@ private func tile<Layout: PanelLayout, let T: Int>(
   for b in 0..<blocks {
     Layout.block(&t, w, call, call.a.q + (m &* call.K &+ b &* 32) &* 2, m &* blocks &+ b, rows: rows, panels: panels)
     w += Layout.blockBytes
+    ahead.step()
   }
   for r in 0..<rows {
     for p in 0..<panels {
