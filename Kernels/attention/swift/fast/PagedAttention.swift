@@ -64,6 +64,10 @@ public func pagedAttention(
   var position = start
   while position < end {
     let count = min(16, end &- position)
+    prefetchBlock(
+      keys, values, pages, pageSize: pageSize, slotBytes: keyValueHeads &* D &* cache.elementBytes,
+      from: head &* D &* cache.elementBytes, bytes: D &* cache.elementBytes, positions: position &+ 16,
+      min(end, position &+ 32))
     gather(shape, keys, pages, head, position, count, rawKeys)
     transpose(rawKeys, padded, blockKeys)
     gather(shape, values, pages, head, position, count, blockValues)
@@ -87,7 +91,10 @@ public func pagedAttention(
       if together == 4 {
         accumulate(Rows<4>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
         r &+= 4
-      } else if together >= 2 {
+      } else if together == 3 {
+        accumulate(Rows<3>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
+        r &+= 3
+      } else if together == 2 {
         accumulate(Rows<2>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
         r &+= 2
       } else {
@@ -112,9 +119,10 @@ private func gather(
   _ count: Int, _ block: UnsafeMutablePointer<Float>
 ) {
   let D = shape.headDimension, padded = shape.padded, size = shape.cache.elementBytes
+  var place = PagePlace(position, shape.pageSize)
   for j in 0..<count {
-    let at = position &+ j
-    let slot = Int(pages[at / shape.pageSize]) &* shape.pageSize &+ at % shape.pageSize
+    let slot = Int(pages[place.page]) &* shape.pageSize &+ place.offset
+    place.advance(shape.pageSize)
     let source = cache + (slot &* shape.keyValueHeads &+ head) &* D &* size
     let target = block + j &* padded
     var i = 0
