@@ -34,6 +34,7 @@ struct FastPagedAttention: Kernel {
       .bindMemory(to: Float.self, capacity: chunks * floatsPerChunk)
     stream.pool.parallel(chunks) { chunk in
       for i in stride(from: chunk, to: units.count, by: chunks) {
+        if i + chunks < units.count { prefetch(call, units[i + chunks]) }
         attend(call, units[i], scratch + chunk * floatsPerChunk)
       }
     }
@@ -54,6 +55,16 @@ struct FastPagedAttention: Kernel {
       }
     }
     return units
+  }
+
+  /// Asks for what a unit will read first, while another is computed.
+  private func prefetch(_ call: PagedAttentionCall, _ unit: Unit) {
+    let keys = CachePlace(call.keys, call.keyScales), values = CachePlace(call.values, call.valueScales)
+    let start = max(0, unit.firstPosition + 1 - window) & ~15
+    KernelsBaseline.prefetchBlock(
+      keys.baseline, values.baseline, call.pages + unit.firstPage, pageSize: call.pageSize,
+      keyValueHeads: call.keyValueHeads, headDimension: call.headDimension, head: unit.head, positions: start,
+      min(start + 16, unit.firstPosition + unit.tokens.count))
   }
 
   private func attend(_ call: PagedAttentionCall, _ unit: Unit, _ scratch: UnsafeMutablePointer<Float>) {

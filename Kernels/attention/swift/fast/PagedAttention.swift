@@ -57,6 +57,9 @@ public func pagedAttention(
   var position = start
   while position < end {
     let count = min(16, end &- position)
+    prefetchBlock(
+      keys, values, pages, pageSize: pageSize, keyValueHeads: keyValueHeads, headDimension: D, head: head,
+      positions: position &+ 16, min(end, position &+ 32))
     gather(shape, keys, pages, head, position, count, rawKeys)
     transpose(rawKeys, padded, blockKeys)
     gather(shape, values, pages, head, position, count, blockValues)
@@ -80,7 +83,10 @@ public func pagedAttention(
       if together == 4 {
         accumulate(Rows<4>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
         r &+= 4
-      } else if together >= 2 {
+      } else if together == 3 {
+        accumulate(Rows<3>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
+        r &+= 3
+      } else if together == 2 {
         accumulate(Rows<2>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
         r &+= 2
       } else {

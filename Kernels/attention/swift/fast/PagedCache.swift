@@ -42,9 +42,10 @@ func gather(
   _ count: Int, _ block: UnsafeMutablePointer<Float>
 ) {
   let D = shape.headDimension, padded = shape.padded, size = cache.kind.elementBytes
+  var place = PagePlace(position, shape.pageSize)
   for j in 0..<count {
-    let at = position &+ j, page = Int(pages[at / shape.pageSize])
-    let row = at % shape.pageSize &* shape.keyValueHeads &+ head
+    let page = Int(pages[place.page]), row = place.offset &* shape.keyValueHeads &+ head
+    place.advance(shape.pageSize)
     let source = cache.elements + (page &* cache.pageBytes &+ row &* D &* size)
     var scale: Float = 1
     if let scales = cache.scales { scale = scales[page &* cache.pageScales &+ row] }
