@@ -57,6 +57,16 @@ public struct EngineStatistics: Sendable, Hashable {
   public var tokensPerSecond = 0.0
   /// How often a sequence had to give its pages back.
   public var preemptions = 0
+  /// How often the second level kept its pages then.
+  public var swaps = 0
+  /// Pages of the second level that a request may find, and those that preempted requests keep there.
+  public var secondLevelCachedPages = 0
+  public var secondLevelLentPages = 0
+  /// Copies between the levels that could not be made; their pages were computed again.
+  public var failedCopies = 0
+  /// Tokens that were guessed, and those of them that held.
+  public var draftedTokens = 0
+  public var acceptedTokens = 0
   /// What was found in the prefix cache, and evicted from it.
   public var prefixCache = PrefixCacheStatistics()
 
