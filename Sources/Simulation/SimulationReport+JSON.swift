@@ -25,6 +25,8 @@ extension SimulationReport {
       ("step_seconds", summary(stepTime)), ("prefix_hit_rate", .double(prefixHitRate)),
       ("hit_tokens", .int(counts.cache.hitTokens)), ("queried_tokens", .int(counts.cache.queriedTokens)),
       ("evicted_pages", .int(counts.cache.evictedPages)), ("preemptions", .int(counts.preemptions)),
+      ("swaps", .int(counts.swaps)), ("saved_pages", .int(counts.cache.savedPages)),
+      ("loaded_pages", .int(counts.cache.loadedPages)), ("second_level_tokens", .int(counts.cache.secondLevelTokens)),
       ("steps", .int(counts.steps)), ("prompt_tokens", .int(counts.promptTokens)),
       ("generated_tokens", .int(counts.generatedTokens)), ("computed_tokens", .int(counts.computedTokens)),
       ("generated_tokens_per_second", throughput.map { .double($0) } ?? .null),

@@ -37,7 +37,8 @@ public struct SimulationReport: Sendable, Hashable {
     public internal(set) var generatedTokens = 0
     /// Tokens that went through the model, those again that preemption threw away.
     public internal(set) var computedTokens = 0
-    public internal(set) var preemptions = 0
+    /// How often a request lost its pages, and how often they were kept in the second level.
+    public internal(set) var preemptions = 0, swaps = 0
     /// What the prefix cache found and gave up.
     public internal(set) var cache = PrefixCacheStatistics()
     /// The most pages that running requests held at a time, and the most that held anything, cached ones included.

@@ -45,8 +45,13 @@ public struct SimulationTable: Sendable {
     times("end to end", \.endToEnd, [("mean", \.mean), ("p50", \.p50), ("p99", \.p99)])
     times("queue time", \.queueTime, [("mean", \.mean), ("p50", \.p50), ("p99", \.p99)])
     row("prefix hit rate") { Self.fixed($0.prefixHitRate * 100, digits: 2) + " %" }
-    row("preemptions") { "\($0.counts.preemptions)" }
     row("evicted pages") { "\($0.counts.cache.evictedPages)" }
+    row("preemptions") { "\($0.counts.preemptions)" }
+    if columns.contains(where: { $0.report.configuration.secondLevelPages > 0 }) {
+      row("  of them swaps") { "\($0.counts.swaps)" }
+      row("saved pages") { "\($0.counts.cache.savedPages)" }
+      row("loaded pages") { "\($0.counts.cache.loadedPages)" }
+    }
     row("peak pages held") { "\($0.counts.peakPagesHeld)" }
     row("peak pages used") { "\($0.counts.peakPagesUsed) of \($0.configuration.pageCount)" }
     row("peak running") { "\($0.counts.peakRunning)" }

@@ -1,4 +1,5 @@
 import Scheduling
+import Tokenization
 
 /// Runs a day of traffic through the real scheduler, without a model.
 ///
@@ -8,13 +9,19 @@ import Scheduling
 public struct Simulator: Sendable {
   public let traffic: Traffic
   public let costs: StepCosts
+  /// What it takes to copy a page to the second level, or back.
+  public let secondsPerPageCopy: Double
 
-  /// - costs: none of them negative; each at most `StepCosts.largestCost`.
-  public init(_ traffic: Traffic, costs: StepCosts) { (self.traffic, self.costs) = (traffic, costs) }
+  /// - Parameters:
+  ///   - costs: none of them negative; each at most `StepCosts.largestCost`.
+  ///   - secondsPerPageCopy: likewise.
+  public init(_ traffic: Traffic, costs: StepCosts, secondsPerPageCopy: Double = 0) {
+    (self.traffic, self.costs, self.secondsPerPageCopy) = (traffic, costs, secondsPerPageCopy)
+  }
 
   /// Runs until the last request has been answered.
   public func run(_ configuration: SchedulerConfiguration) -> SimulationReport {
-    var day = SimulatedDay(traffic, costs: costs, configuration)
+    var day = SimulatedDay(self, configuration)
     while day.step() {}
     return day.report()
   }
@@ -37,6 +44,7 @@ struct SimulatedDay: ~Copyable {
 
   private let traffic: Traffic
   private let costs: StepCosts
+  private let secondsPerPageCopy: Double
   private var scheduler: Scheduler
   private var now = 0.0
   private var next = 0
@@ -45,9 +53,10 @@ struct SimulatedDay: ~Copyable {
   private var firstToken = WeightedSamples(), betweenTokens = WeightedSamples()
   private var endToEnd = WeightedSamples(), queueing = WeightedSamples(), stepSeconds = WeightedSamples()
 
-  init(_ traffic: Traffic, costs: StepCosts, _ configuration: SchedulerConfiguration) {
-    (self.traffic, self.costs) = (traffic, costs)
+  init(_ simulator: Simulator, _ configuration: SchedulerConfiguration) {
+    (traffic, costs, secondsPerPageCopy) = (simulator.traffic, simulator.costs, simulator.secondsPerPageCopy)
     scheduler = Scheduler(configuration)
+    scheduler.secondsPerPageCopy = secondsPerPageCopy
     counts.requests = traffic.requests.count
   }
 
@@ -67,7 +76,7 @@ struct SimulatedDay: ~Copyable {
 
   /// Everything that was counted.
   consuming func report() -> SimulationReport {
-    counts.preemptions = scheduler.preemptions
+    (counts.preemptions, counts.swaps) = (scheduler.preemptions, scheduler.swaps)
     counts.cache = scheduler.cacheStatistics
     return SimulationReport(
       configuration: scheduler.configuration, counts: counts, virtualSeconds: now,
@@ -105,27 +114,34 @@ struct SimulatedDay: ~Copyable {
 
   private mutating func run(_ batch: Batch) {
     let shape = batch.shape
-    let seconds = costs.seconds(shape)
-    var sampled: [Int32?] = []
-    sampled.reserveCapacity(batch.sequences.count)
+    let computing = costs.seconds(shape)
+    let seconds = computing + secondsPerPageCopy * Double(batch.copies.count)
+    var sampled: [TokenID?] = []
+    sampled.reserveCapacity(shape.rows)
     for entry in batch.sequences {
       let progress = live[entry.handle]
       if progress.started == nil {
         live[entry.handle].started = now
         queueing.add(now - traffic.requests[progress.index].arrival)
       }
-      if entry.samples { sampled.append(traffic.answerToken(of: progress.index, after: progress.produced)) }
+      for row in 0..<entry.rowCount {
+        sampled.append(traffic.answerToken(of: progress.index, after: progress.produced + row))
+      }
     }
     now += seconds
+    count(shape, batch, seconds: seconds)
+    for update in scheduler.commit(batch, sampled: sampled) { take(update) }
+    scheduler.observe(batch, seconds: computing)
+  }
+
+  private mutating func count(_ shape: StepShape, _ batch: Batch, seconds: Double) {
     stepSeconds.add(seconds)
     counts.steps += 1
     counts.computedTokens += shape.tokens
-    let configuration = scheduler.configuration
+    let pages = scheduler.configuration.pageCount
     counts.peakRunning = max(counts.peakRunning, batch.sequences.count)
-    counts.peakPagesHeld = max(
-      counts.peakPagesHeld, configuration.pageCount - scheduler.freePages - scheduler.cachedPages)
-    counts.peakPagesUsed = max(counts.peakPagesUsed, configuration.pageCount - scheduler.freePages)
-    for update in scheduler.commit(batch, sampled: sampled) { take(update) }
+    counts.peakPagesHeld = max(counts.peakPagesHeld, pages - scheduler.freePages - scheduler.cachedPages)
+    counts.peakPagesUsed = max(counts.peakPagesUsed, pages - scheduler.freePages)
   }
 
   private mutating func take(_ update: Update) {

@@ -80,6 +80,25 @@ struct SimulatedServerOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Keep the pages of computed prefixes for requests that begin alike.")
   var prefixCache = true
 
+  @Option(help: "Milliseconds between tokens of a request that prompts of others shall not exceed. Default: no limit.")
+  var itlTarget: Double?
+
+  @Option(help: "Tokens whose keys and values a second level of memory holds.")
+  var secondLevelTokens = 0
+
+  @Option(help: "How preempted requests get their pages back: recompute, swap or cheapest.")
+  var preemption = PreemptionMethod.cheapest.rawValue
+
+  func validate() throws {
+    if let itlTarget, !(itlTarget > 0 && itlTarget.isFinite) {
+      throw ValidationError("--itl-target is \(itlTarget); it must be a time above 0 milliseconds")
+    }
+    if PreemptionMethod(rawValue: preemption) == nil {
+      throw ValidationError("--preemption is \(preemption); it must be recompute, swap or cheapest")
+    }
+    _ = try configuration(.firstComeFirstServed, .leastRecentlyUsed)
+  }
+
   func configuration(_ queue: QueuePolicy, _ eviction: EvictionPolicy) throws -> SchedulerConfiguration {
     if kvTokens != nil, pages != nil { throw ValidationError("--kv-tokens and --pages say the same; give one of them") }
     guard (1...4096).contains(pageSize), pageSize & (pageSize - 1) == 0 else {
@@ -95,12 +114,17 @@ struct SimulatedServerOptions: ParsableArguments {
     guard (2...1 << 28).contains(contextLength) else {
       throw ValidationError("--context-length is \(contextLength); it must be 2 to \(1 << 28)")
     }
+    guard secondLevelTokens >= 0, secondLevelTokens / pageSize <= most else {
+      throw ValidationError("--second-level-tokens is \(secondLevelTokens); it must be 0 to \(most * pageSize)")
+    }
     let count = pages ?? ((kvTokens ?? contextLength) + (kvTokens == nil ? pageSize - 1 : 0)) / pageSize
     do {
       return try SchedulerConfiguration(
         pageSize: pageSize, pageCount: count, contextLength: contextLength, vocabularySize: Traffic.vocabularySize,
         maxBatchTokens: maxBatchTokens, maxRunning: maxRunning, maxWaiting: maxWaiting, prefixCaching: prefixCache,
-        evictionPolicy: eviction, queuePolicy: queue, maxOvertakes: maxOvertakes)
+        evictionPolicy: eviction, queuePolicy: queue, maxOvertakes: maxOvertakes,
+        interTokenTarget: itlTarget.map { $0 / 1000 }, secondLevelPages: secondLevelTokens / pageSize,
+        preemption: PreemptionMethod(rawValue: preemption) ?? .cheapest)
     } catch {
       throw ValidationError("\(Self.option(error.name)) is \(error.value); it must be \(error.expected)")
     }
@@ -134,9 +158,13 @@ struct StepCostOptions: ParsableArguments {
   @Option(help: "Seconds for each row of logits.")
   var rowCost: Double?
 
+  @Option(help: "Seconds for copying a page to the second level or back.")
+  var copyCost = 0.0
+
   func validate() throws {
     for (name, value) in [
       ("--fixed-cost", fixedCost), ("--token-cost", tokenCost), ("--pair-cost", pairCost), ("--row-cost", rowCost),
+      ("--copy-cost", copyCost),
     ] {
       if let value, !(value >= 0 && value <= StepCosts.largestCost) {
         throw ValidationError("\(name) is \(value); it must be a number of seconds from 0 to 1000")

@@ -76,6 +76,42 @@ import Testing
     #expect(report.counts.peakPagesHeld == 4 && report.queueTime?.largest == 0)
   }
 
+  @Test func savedPagesCostTheirCopiesAndAreNotComputedAgain() throws {
+    let day = try traffic([line(at: 0, input: 4, output: 8), line(at: 0, input: 4, output: 8)])
+    let (token, copy) = (1.0 / 1024, 1.0 / 8192)
+    let costs = StepCosts(fixed: 0, perToken: token, perPair: 0, perRow: 0)
+    let server = try configuration(pages: 4, secondLevel: 4, preemption: .swap)
+    let report = Simulator(day, costs: costs, secondsPerPageCopy: copy).run(server)
+    #expect(report.counts.preemptions == 1 && report.counts.computedTokens == 11 + 11)
+    let copies = report.counts.cache.savedPages + report.counts.cache.loadedPages
+    #expect(copies > 0 && report.virtualSeconds == 22 * token + copy * Double(copies))
+  }
+
+  @Test func aTargetBetweenTokensCutsPromptsIntoSmallerChunks() throws {
+    let day = try traffic([line(at: 0, input: 8, output: 3000), line(at: 20_000, input: 2000, output: 1)])
+    let costs = StepCosts(fixed: 0.01, perToken: 0.001, perPair: 0, perRow: 0)
+    func largest(_ target: Double?) throws -> Double {
+      let server = try configuration(pages: 1024, context: 4000, batch: 512, target: target)
+      return try #require(Simulator(day, costs: costs).run(server).interTokenLatency).largest
+    }
+    #expect(try largest(nil) > 0.5, "a step of 512 tokens")
+    #expect(try largest(0.1) < 0.11)
+  }
+
+  @Test func guessedTokensAreThoseThatWouldHaveBeenGenerated() throws {
+    // The second prompt holds the first one's text twice: its second half is guessed from its first.
+    let ids = [1, 2, 3, 1, 2]
+    let day = try traffic([
+      line(at: 0, input: 36, output: 4, ids: ids, #", "chat_id": 1, "parent_chat_id": -1"#),
+      line(at: 50, input: 40, output: 1, ids: ids, #", "chat_id": 2, "parent_chat_id": 1"#),
+    ])
+    let alone = Simulator(day, costs: costs).run(try configuration())
+    let guessing = Simulator(day, costs: costs).run(try configuration(drafts: 4))
+    #expect(guessing.counts.generatedTokens == alone.counts.generatedTokens)
+    #expect(guessing.counts.steps < alone.counts.steps)
+    #expect(guessing.virtualSeconds <= alone.virtualSeconds)
+  }
+
   @Test func refusalsAreCountedWithTheirReasons() throws {
     let long = try traffic([
       line(at: 0, input: 16, output: 1), line(at: 1, input: 15, output: 5), line(at: 2, input: 0, output: 1),

@@ -39,10 +39,12 @@ func projectFile(_ path: String) -> String {
 
 func configuration(
   pages: Int = 64, pageSize: Int = 4, context: Int = 256, batch: Int = 16, running: Int = 8, waiting: Int = 8,
-  caching: Bool = true, eviction: EvictionPolicy = .leastRecentlyUsed, queue: QueuePolicy = .firstComeFirstServed
+  caching: Bool = true, eviction: EvictionPolicy = .leastRecentlyUsed, queue: QueuePolicy = .firstComeFirstServed,
+  target: Double? = nil, drafts: Int = 0, secondLevel: Int = 0, preemption: PreemptionMethod = .cheapest
 ) throws -> SchedulerConfiguration {
   try SchedulerConfiguration(
     pageSize: pageSize, pageCount: pages, contextLength: context, vocabularySize: Traffic.vocabularySize,
     maxBatchTokens: batch, maxRunning: running, maxWaiting: waiting, prefixCaching: caching, evictionPolicy: eviction,
-    queuePolicy: queue)
+    queuePolicy: queue, interTokenTarget: target, draftTokens: drafts, secondLevelPages: secondLevel,
+    preemption: preemption)
 }

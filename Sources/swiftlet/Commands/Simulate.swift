@@ -41,7 +41,7 @@ struct Simulate: ParsableCommand {
       "\(trace): \(day.requests.count) requests in \(SimulationTable.seconds(day.duration)), \(day.inputTokens) prompt "
         + "tokens, \(day.outputTokens) to be generated")
     for note in day.notes { Terminal.print("note: \(note)") }
-    let simulator = Simulator(day, costs: costs)
+    let simulator = Simulator(day, costs: costs, secondsPerPageCopy: self.costs.copyCost)
     let clock = ContinuousClock()
     var reports: [(report: SimulationReport, wallSeconds: Double)] = []
     for configuration in configurations {
@@ -89,6 +89,9 @@ struct Simulate: ParsableCommand {
       ("context_length", .int(configuration.contextLength)), ("max_batch_tokens", .int(configuration.maxBatchTokens)),
       ("max_running", .int(configuration.maxRunning)), ("max_waiting", .int(configuration.maxWaiting)),
       ("max_overtakes", .int(configuration.maxOvertakes)), ("prefix_cache", .bool(configuration.prefixCaching)),
+      ("itl_target_seconds", configuration.interTokenTarget.map { .double($0) } ?? .null),
+      ("second_level_pages", .int(configuration.secondLevelPages)),
+      ("preemption", .string(configuration.preemption.rawValue)), ("copy_seconds", .double(self.costs.copyCost)),
     ]
     let results = reports.map { report, wallSeconds -> JSONValue in
       var members = report.json.object ?? JSONObject()
