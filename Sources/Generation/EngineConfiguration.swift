@@ -5,11 +5,15 @@ import Scheduling
 public struct EngineConfiguration: Sendable, Hashable {
   /// Pages, context, budget and queues.
   public var scheduler: SchedulerConfiguration
+  /// A rough guess of what steps cost, until the engine has seen some.
+  public var stepCosts: StepCosts
   /// The stack of the engine's thread, in bytes.
   public var stackSize: Int
 
-  public init(scheduler: SchedulerConfiguration, stackSize: Int = 8 << 20) {
-    (self.scheduler, self.stackSize) = (scheduler, stackSize)
+  public init(
+    scheduler: SchedulerConfiguration, stepCosts: StepCosts = StepCostModel.roughPrior, stackSize: Int = 8 << 20
+  ) {
+    (self.scheduler, self.stepCosts, self.stackSize) = (scheduler, stepCosts, stackSize)
   }
 }
 

@@ -28,7 +28,7 @@ struct EngineLoop: ~Copyable {
     _ configuration: EngineConfiguration, runner: any ModelRunning, inbox: EngineInbox, statistics: SharedStatistics,
     clock: @escaping EngineClock, makeDecoder: @escaping @Sendable () -> any TokenTextDecoder
   ) {
-    scheduler = Scheduler(configuration.scheduler)
+    scheduler = Scheduler(configuration.scheduler, costs: configuration.stepCosts)
     counted = EngineStatistics(contextLength: configuration.scheduler.contextLength)
     (self.runner, self.inbox, self.statistics, self.makeDecoder) = (runner, inbox, statistics, makeDecoder)
     self.clock = clock

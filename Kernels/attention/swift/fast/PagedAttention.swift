@@ -11,40 +11,33 @@
 // of cache, whatever the number of rows.
 import CPUIntrinsics
 
-/// Element type of the cache. The raw value is shared with the caller.
-public enum CacheKind: Int, Sendable {
-  case float32, float16, bfloat16
-  @inline(__always) var elementBytes: Int { self == .float32 ? 4 : 2 }
-}
-
 /// What is the same for all units of one call.
-private struct PagedAttentionShape {
+struct PagedAttentionShape {
   let queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int
   /// How many positions a query sees at most, itself included.
   let window: Int
   let scale: Float
-  let cache: CacheKind
   /// Head dimension rounded up to whole vectors.
   @inline(__always) var padded: Int { (headDimension &+ 15) & ~15 }
 }
 
 /// One unit: query tokens `tokens` (indices into q) of a sequence whose last query is at position `length - 1`.
 /// - q, output: [total tokens, queryHeads, headDimension] float32; lse: [total tokens, queryHeads] base 2, or nil.
-/// - keys, values: [pages, pageSize, keyValueHeads, headDimension]; pages: the sequence's block table.
+/// - keys, values: [pages, pageSize, keyValueHeads, headDimension] each; pages: the sequence's block table.
 /// - firstPosition: absolute position of token `tokens.lowerBound`.
 /// - window: how many positions a query sees at most, itself included; not above Int.max / 2.
 /// - scratch: keys as read, keys transposed and values of a block [3, 16, padded], then for each of the tile's rows
 ///   (tokens × query heads per key-value head) query and weighted sum [padded], maximum, sum; then 64 floats more.
 @inline(never)
 public func pagedAttention(
-  queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float, cache: CacheKind,
-  _ q: UnsafePointer<Float>, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
-  _ pages: UnsafePointer<Int32>, _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
+  queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float,
+  _ q: UnsafePointer<Float>, _ keys: PagedCache, _ values: PagedCache, _ pages: UnsafePointer<Int32>,
+  _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
   tokens: Range<Int>, firstPosition: Int, head: Int, scratch: UnsafeMutablePointer<Float>
 ) {
   let shape = PagedAttentionShape(
     queryHeads: queryHeads, keyValueHeads: keyValueHeads, headDimension: headDimension, pageSize: pageSize,
-    window: window, scale: scale, cache: cache)
+    window: window, scale: scale)
   let group = shape.queryHeads / shape.keyValueHeads, D = shape.headDimension, padded = shape.padded
   let rows = tokens.count &* group
   let rawKeys = scratch, blockKeys = scratch + 16 &* padded, blockValues = scratch + 32 &* padded
@@ -103,44 +96,6 @@ public func pagedAttention(
     for i in 0..<D { output[row &* D &+ i] = sums[r &* padded &+ i] * inverse }
     if let lse { lse[row] = maxima[r] * 1.442_695_04 + log2(totals[r]) }
   }
-}
-
-/// Copies `count` positions of one head to float32 rows of `padded` elements; the rest of the 16 rows is zero.
-@inline(__always)
-private func gather(
-  _ shape: PagedAttentionShape, _ cache: UnsafeRawPointer, _ pages: UnsafePointer<Int32>, _ head: Int, _ position: Int,
-  _ count: Int, _ block: UnsafeMutablePointer<Float>
-) {
-  let D = shape.headDimension, padded = shape.padded, size = shape.cache.elementBytes
-  for j in 0..<count {
-    let at = position &+ j
-    let slot = Int(pages[at / shape.pageSize]) &* shape.pageSize &+ at % shape.pageSize
-    let source = cache + (slot &* shape.keyValueHeads &+ head) &* D &* size
-    let target = block + j &* padded
-    var i = 0
-    while i &+ 16 <= D {
-      switch shape.cache {
-      case .float32: store(load(source.assumingMemoryBound(to: Float.self) + i), target + i)
-      case .float16: store(loadFloat16(source + i &* 2), target + i)
-      case .bfloat16: store(loadBFloat16(source + i &* 2), target + i)
-      }
-      i &+= 16
-    }
-    while i < D {
-      switch shape.cache {
-      case .float32: target[i] = source.load(fromByteOffset: i &* 4, as: Float.self)
-      case .float16: target[i] = Float(source.load(fromByteOffset: i &* 2, as: Float16.self))
-      case .bfloat16:
-        target[i] = Float(bitPattern: UInt32(source.load(fromByteOffset: i &* 2, as: UInt16.self)) &<< 16)
-      }
-      i &+= 1
-    }
-    while i < padded {
-      target[i] = 0
-      i &+= 1
-    }
-  }
-  for i in (count &* padded)..<(16 &* padded) { block[i] = 0 }
 }
 
 /// The positions of a block, 0 ..< 16, that a query at position `own` sees.
