@@ -55,7 +55,7 @@ struct SimulatedDay: ~Copyable {
 
   init(_ simulator: Simulator, _ configuration: SchedulerConfiguration) {
     (traffic, costs, secondsPerPageCopy) = (simulator.traffic, simulator.costs, simulator.secondsPerPageCopy)
-    scheduler = Scheduler(configuration)
+    scheduler = Scheduler(configuration, costs: costs)
     scheduler.secondsPerPageCopy = secondsPerPageCopy
     counts.requests = traffic.requests.count
   }

@@ -56,7 +56,7 @@ struct SimulatedServerOptions: ParsableArguments {
   @Option(help: "Longest prompt plus output, in tokens.")
   var contextLength = 8192
 
-  @Option(help: "Tokens that the memory for keys and values holds. Default: one full context.")
+  @Option(help: "Tokens that the memory for keys and values holds. Default: 65536, which are 1.5 GB of SmolLM2-135M's.")
   var kvTokens: Int?
 
   @Option(help: "The same in pages.")
@@ -80,8 +80,8 @@ struct SimulatedServerOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Keep the pages of computed prefixes for requests that begin alike.")
   var prefixCache = true
 
-  @Option(help: "Milliseconds between tokens of a request that prompts of others shall not exceed. Default: no limit.")
-  var itlTarget: Double?
+  @Option(help: "Milliseconds between tokens of a request that prompts of others shall not exceed; 0 for no limit.")
+  var itlTarget = 50.0
 
   @Option(help: "Tokens whose keys and values a second level of memory holds.")
   var secondLevelTokens = 0
@@ -90,8 +90,8 @@ struct SimulatedServerOptions: ParsableArguments {
   var preemption = PreemptionMethod.cheapest.rawValue
 
   func validate() throws {
-    if let itlTarget, !(itlTarget > 0 && itlTarget.isFinite) {
-      throw ValidationError("--itl-target is \(itlTarget); it must be a time above 0 milliseconds")
+    guard (0...1_000_000).contains(itlTarget) else {
+      throw ValidationError("--itl-target is \(itlTarget); it must be milliseconds from 0 to 1000000")
     }
     if PreemptionMethod(rawValue: preemption) == nil {
       throw ValidationError("--preemption is \(preemption); it must be recompute, swap or cheapest")
@@ -117,13 +117,13 @@ struct SimulatedServerOptions: ParsableArguments {
     guard secondLevelTokens >= 0, secondLevelTokens / pageSize <= most else {
       throw ValidationError("--second-level-tokens is \(secondLevelTokens); it must be 0 to \(most * pageSize)")
     }
-    let count = pages ?? ((kvTokens ?? contextLength) + (kvTokens == nil ? pageSize - 1 : 0)) / pageSize
+    let count = pages ?? (kvTokens ?? 65536) / pageSize
     do {
       return try SchedulerConfiguration(
         pageSize: pageSize, pageCount: count, contextLength: contextLength, vocabularySize: Traffic.vocabularySize,
         maxBatchTokens: maxBatchTokens, maxRunning: maxRunning, maxWaiting: maxWaiting, prefixCaching: prefixCache,
         evictionPolicy: eviction, queuePolicy: queue, maxOvertakes: maxOvertakes,
-        interTokenTarget: itlTarget.map { $0 / 1000 }, secondLevelPages: secondLevelTokens / pageSize,
+        interTokenTarget: itlTarget == 0 ? nil : itlTarget / 1000, secondLevelPages: secondLevelTokens / pageSize,
         preemption: PreemptionMethod(rawValue: preemption) ?? .cheapest)
     } catch {
       throw ValidationError("\(Self.option(error.name)) is \(error.value); it must be \(error.expected)")
