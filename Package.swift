@@ -61,6 +61,8 @@ let package = Package(
     .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"], swiftSettings: fast),
     // level 2
     .target(
+      name: "Simulation", dependencies: ["Scheduling", "Paging", "Tokenization", "JSONText"], swiftSettings: fast),
+    .target(
       name: "KernelRuntime",
       dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses", "CTensorABI"],
       resources: [.embedInCode("Builders/Python/worker.py"), .embedInCode("Builders/Swift/tensor_abi.h")]),
@@ -110,7 +112,7 @@ let package = Package(
     .executableTarget(
       name: "swiftlet",
       dependencies: [
-        "Serving", "Generation", "Models", "Scheduling", "Paging", "Tokenization", "Templates", "Kernels",
+        "Serving", "Generation", "Models", "Scheduling", "Simulation", "Paging", "Tokenization", "Templates", "Kernels",
         "KernelRuntime",
         "Benchmarking", "Tensors", "Traces", "JSONText", "CConfinement",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -157,6 +159,7 @@ var tests: [Target] {
     .testTarget(name: "PagingTests", dependencies: ["Paging", "ModelContests"]),
     .testTarget(name: "PageStorageTests", dependencies: ["PageStorage", "JSONText", "TestSupport"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization", "ModelContests"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Scheduling", "Paging", "JSONText"]),
     .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
     .testTarget(

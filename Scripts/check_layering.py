@@ -36,6 +36,7 @@ ALLOWED = {
     "PageStorage": "",
     "Scheduling": "Paging Tokenization",
     # level 2
+    "Simulation": "Scheduling Paging Tokenization",
     "KernelRuntime": "Tensors Traces CUDADriver CPUIntrinsics CProcesses CTensorABI",
     "Communication": "Tensors CUDADriver",
     # level 3: the leaf targets are compiled for one instruction set each
