@@ -18,7 +18,7 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Threads that compute. Default: all processors that this process may use.")
   var threads: Int?
 
-  @Option(help: "Memory for keys and values, in bytes or with K, M or G. Default: one full context.")
+  @Option(help: "Memory for keys and values, in bytes or with K, M or G. Default: an eighth of the free memory.")
   var kvMemory: String?
 
   @Option(help: "Element type of keys and values: float32, float16, bfloat16, or int8 (half of float16, less exact).")
@@ -47,6 +47,20 @@ struct ModelOptions: ParsableArguments {
 
   @Option(help: "How many newer requests may go before one that waits.")
   var maxOvertakes = 64
+
+  @Option(
+    name: .customLong("itl-target"),
+    help: "Milliseconds between a request's tokens that prompts of others shall not exceed; 0 for no limit.")
+  var interTokenTarget = 50.0
+
+  @Option(help: "Steps that may follow one decision while all requests decode and none arrives.")
+  var decodeSteps = 8
+
+  @Option(help: "Tokens guessed ahead, at most, from what the request has said before; 0 for none.")
+  var draftTokens = 0
+
+  @Option(help: "How requests get pages back that others needed: cheapest, recompute or swap.")
+  var preemption = PreemptionMethod.cheapest.rawValue
 
   func validate() throws {
     if let threads, !(1...1024).contains(threads) {
@@ -96,6 +110,22 @@ struct ModelOptions: ParsableArguments {
       throw ValidationError("--max-overtakes is \(maxOvertakes); it must be 0 to 1000000")
     }
     options.maxOvertakes = maxOvertakes
+    guard (0...1_000_000).contains(interTokenTarget) else {
+      throw ValidationError("--itl-target is \(interTokenTarget); it must be milliseconds from 0 to 1000000")
+    }
+    options.interTokenTarget = interTokenTarget == 0 ? nil : interTokenTarget / 1000
+    guard (1...1024).contains(decodeSteps) else {
+      throw ValidationError("--decode-steps is \(decodeSteps); it must be 1 to 1024")
+    }
+    options.decodeRounds = decodeSteps
+    guard (0...64).contains(draftTokens) else {
+      throw ValidationError("--draft-tokens is \(draftTokens); it must be 0 to 64")
+    }
+    options.draftTokens = draftTokens
+    guard let preemption = PreemptionMethod(rawValue: preemption) else {
+      throw ValidationError("--preemption is \(preemption); it must be cheapest, recompute or swap")
+    }
+    options.preemption = preemption
     return options
   }
 
