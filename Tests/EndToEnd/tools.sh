@@ -124,7 +124,7 @@ check "simulate with negative costs" run 64 simulate --trace "$day" --token-cost
 check "simulate with pages of a size that cannot be" run 64 simulate --trace "$day" --page-size 3
 (head -n 3 "$day" && echo '{"timestamp": 5, "input_length": "many"}') >"$work/bad.jsonl"
 check "simulate refuses a broken line" run 64 simulate --trace "$work/bad.jsonl"
-check "simulate names the line" says "bad.jsonl:4: column 33: expected a number"
+check "simulate names the line" says "bad.jsonl:4: column 34: expected a number"
 
 check "doctor" run 0 doctor
 check "doctor knows the processor" says "^ok *processors: "
