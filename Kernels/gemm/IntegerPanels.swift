@@ -117,31 +117,31 @@ struct IntegerPanelGemm: Kernel {
     let scales = (scratch + M * K * 2).bindMemory(to: Float.self, capacity: 2 * M * blocks)
     let offsets = scales + M * blocks
     let sums = (scratch + M * K * 2 + 8 * M * blocks).bindMemory(to: Int32.self, capacity: 2 * M * blocks)
-    let threads = stream.pool.threadCount
-    let tiles = PanelTiles(rows: M, panels: panels.panelCount, inputs: K, threads: threads)
-    let (chunks, size) = rowChunks(M, minimum: 4, threads: threads)
-    stream.pool.parallel(chunks) { chunk in
-      if M > 1 { fetch(part: chunk, of: chunks, beginnings: tiles, threads: threads) }
+    let tiles = PanelTiles(rows: M, panels: panels.panelCount, inputs: K, threads: stream.pool.threadCount)
+    let (chunks, size) = rowChunks(M, minimum: 4, threads: stream.pool.threadCount)
+    let pool = stream.pool
+    pool.parallel(chunks) { chunk in
       for m in (chunk * size)..<min(M, (chunk + 1) * size) {
         quantise(x + m * lda, q + m * K * 2, scales + m * blocks, offsets + m * blocks, sums + m * 2 * blocks, K)
+        if M > 1 { fetch(share: m, of: M, tiles, pool) }
       }
     }
     let rows = Rows(q: q, scales: scales, offsets: offsets, sums: sums)
     let output = c.elements(as: Float.self), ldc = c.strides[0], bias = bias?.elements(as: Float.self)
-    tiles.run(on: stream.pool) { range, panels, next in multiply(rows, output, ldc, bias, range, panels, next) }
+    tiles.run(on: pool) { range, panels, next in multiply(rows, output, ldc, bias, range, panels, next) }
   }
 
-  /// Asks for part `part` of the panels with which the threads will begin: a tile finds its own on the way only later.
-  private func fetch(part: Int, of parts: Int, beginnings tiles: PanelTiles, threads: Int) {
-    let pair = 2 * (panels.K / 32) * panels.blockBytes
-    let shares = max(1, parts / threads)
-    for thread in stride(from: part % threads, to: threads, by: parts) where part / threads < shares {
-      let first = tiles.firstPanel(ofThread: thread)
-      if first >= panels.panelCount { continue }
-      let start = panels.storage.pointer + first / 2 * pair
-      for at in stride(from: part / threads * pair / shares, to: (part / threads + 1) * pair / shares, by: 64) {
-        cpu_prefetch_far(start + at)
-      }
+  /// Asks for some of the panels with which the thread that quantises row `row` of `rows` will probably begin: a tile
+  /// asks only for those that follow its own.
+  private func fetch(share row: Int, of rows: Int, _ tiles: PanelTiles, _ pool: WorkerPool) {
+    let pair = 2 * (panels.K / 32) * panels.blockBytes, thread = row * pool.threadCount / rows
+    let first = tiles.firstPanel(ofThread: thread, in: pool)
+    if first >= panels.panelCount { return }
+    let start = panels.storage.pointer + first / 2 * pair
+    let begin = pool.firstChunk(ofThread: thread, of: rows), end = pool.firstChunk(ofThread: thread + 1, of: rows)
+    let own = max(1, end - begin), place = max(0, row - begin)
+    for at in stride(from: place * pair / own, to: min(pair, (place + 1) * pair / own), by: 64) {
+      cpu_prefetch_far(start + at)
     }
   }
 

@@ -53,13 +53,17 @@ struct PanelTiles {
     let across = (panels + panelBlock - 1) / panelBlock, down = (rows + rowBlock - 1) / rowBlock
     pool.parallel(across * down) { chunk in
       let r = chunk / across * rowBlock, p = chunk % across * panelBlock
-      let next = chunk + pool.threadCount
+      let next = chunk + 1  // shares of chunks lie together
       body(
         r..<min(rows, r + rowBlock), p..<min(panels, p + panelBlock),
         next < across * down ? next % across * panelBlock : panels)
     }
   }
 
-  /// Where thread `number` probably begins; one beyond the last panel if nowhere.
-  func firstPanel(ofThread number: Int) -> Int { min(panels, number * panelBlock) }
+  /// Where a thread of the pool probably begins; one beyond the last panel if nowhere.
+  func firstPanel(ofThread thread: Int, in pool: WorkerPool) -> Int {
+    let across = (panels + panelBlock - 1) / panelBlock, down = (rows + rowBlock - 1) / rowBlock
+    let chunk = pool.firstChunk(ofThread: thread, of: across * down)
+    return chunk < across * down ? chunk % across * panelBlock : panels
+  }
 }
