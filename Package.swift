@@ -11,19 +11,22 @@ let plainRooms = ["mla", "moe"]
 // Rooms that hold only measuring code.
 let leafRooms = ["ceilings", "include"]
 
-// Kernels run at full speed in debug builds too, so that tests on a real model are quick.
-let leaf: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
+// Kernels run at full speed in debug builds too, so that tests on a real model are quick: as whole modules, since what one
+// file has of another is not inlined otherwise. More than one thread, or the index of a debug build is not written.
+let wholeModule = ["-Ounchecked", "-wmo", "-num-threads", "2", "-disable-batch-mode"]
+let leaf: [SwiftSetting] = [.unsafeFlags(wholeModule)]
 let fast: [SwiftSetting] = [.unsafeFlags(["-O"])]
 #if arch(x86_64)
   let avx2: [SwiftSetting] = [
-    .unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3"]), .define("ISA_AVX2"),
+    .unsafeFlags(wholeModule + ["-Xcc", "-march=x86-64-v3"]), .define("ISA_AVX2"),
   ]
   // Not -march=znver5: its tuning unrolls until accumulators spill.
   let avx512: [SwiftSetting] = [
-    .unsafeFlags([
-      "-Ounchecked", "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512bf16", "-Xcc", "-mavx512vnni", "-Xcc",
-      "-mprefer-vector-width=512",
-    ]), .define("ISA_AVX512"),
+    .unsafeFlags(
+      wholeModule + [
+        "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512bf16", "-Xcc", "-mavx512vnni", "-Xcc",
+        "-mprefer-vector-width=512",
+      ]), .define("ISA_AVX512"),
   ]
 #else
   let avx2 = leaf, avx512 = leaf
