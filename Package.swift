@@ -168,7 +168,8 @@ var tests: [Target] {
     .testTarget(
       name: "GenerationTests",
       dependencies: [
-        "Generation", "Models", "Kernels", "KernelRuntime", "Scheduling", "Paging", "Tokenization", "TestSupport",
+        "Generation", "Models", "Kernels", "KernelRuntime", "PageStorage", "Scheduling", "Paging", "Tokenization",
+        "Tensors", "TestSupport",
       ]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "KernelRuntime", "Tensors", "TestSupport"]),
     .testTarget(
