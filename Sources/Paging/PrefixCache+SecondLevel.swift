@@ -50,21 +50,28 @@ extension PrefixCache {
   public mutating func discard(_ swapped: SwappedPages) { secondLevel.returnSlots(swapped.slots) }
 
   /// Loads the pages of the second level that follow those in the table, as far as there are pages for them.
-  mutating func loadFound(_ tokens: [Int32], salt: String, _ table: inout BlockTable, time: Int) {
-    guard secondLevel.isEnabled else { return }
-    var slots = secondLevel.find(
-      tokens, salt: salt, from: table.tokenCount / pool.pageSize, limit: tokens.count - 1)
-    if slots.count > availablePages { slots.removeLast(slots.count - availablePages) }
-    if slots.isEmpty { return }
+  /// - Parameter limit: how many at most.
+  /// - Returns: how many were loaded; as many as the limit when there may be more.
+  @discardableResult public mutating func loadFound(
+    _ tokens: [Int32], salt: String, _ table: inout BlockTable, limit: Int = .max, time: Int
+  ) -> Int {
+    guard secondLevel.isEnabled, limit > 0 else { return 0 }
+    let found = secondLevel.find(tokens, salt: salt, from: table.tokenCount / pool.pageSize, limit: tokens.count - 1)
+    // Pages that the table has for tokens to come are used first.
+    let spare = table.pages.count - table.tokenCount / pool.pageSize
+    let slots = Array(found.prefix(min(limit, availablePages + spare)))
+    if slots.isEmpty { return 0 }
     secondLevel.pin(slots)  // the pages for them may be taken from others, which then go to the second level
-    if let pages = allocate(slots.count) {
-      for (slot, page) in zip(slots, pages) { copies.append(.load(slot: slot, page: page)) }
-      statistics.loadedPages += pages.count
-      statistics.secondLevelTokens += pages.count * pool.pageSize
+    if let pages = allocate(max(0, slots.count - spare)) {
       table.append(pages)
-      table.advance(by: pages.count * pool.pageSize)
+      let first = table.tokenCount / pool.pageSize
+      for (slot, page) in zip(slots, table.pages[first...]) { copies.append(.load(slot: slot, page: page)) }
+      statistics.loadedPages += slots.count
+      statistics.secondLevelTokens += slots.count * pool.pageSize
+      table.advance(by: slots.count * pool.pageSize)
     }
     secondLevel.unpin(slots, time: time)
+    return slots.count
   }
 
   /// Saves evicted pages that the second level does not have, the beginning of the run first.

@@ -80,10 +80,11 @@ public struct PrefixCache: ~Copyable {
   ///   - priority: for the policy of that name.
   ///   - time: a counter that never goes back.
   ///   - isCounted: whether the statistics count it.
+  ///   - loadLimit: how many pages are loaded from the second level at most; `loadFound` loads more later.
   /// - Returns: a table with the pages found, and the lease to be handed to `publish` and `release`; nil when the cache
   ///   is not enabled.
   public mutating func acquire(
-    _ tokens: [Int32], salt: String, priority: Int, time: Int, isCounted: Bool = true
+    _ tokens: [Int32], salt: String, priority: Int, time: Int, isCounted: Bool = true, loadLimit: Int = .max
   ) -> (table: BlockTable, lease: PrefixLease?) {
     var table = BlockTable(pageSize: pool.pageSize)
     lastTime = max(lastTime, time)
@@ -92,7 +93,7 @@ public struct PrefixCache: ~Copyable {
     pool.retain(locked.pages)
     table.append(locked.pages)
     table.advance(by: locked.tokenCount)
-    loadFound(tokens, salt: salt, &table, time: time)
+    loadFound(tokens, salt: salt, &table, limit: loadLimit, time: time)
     if isCounted { statistics.count(found: table.tokenCount, of: tokens.count) }
     return (table, PrefixLease(node: locked.node, tokenCount: locked.tokenCount))
   }

@@ -16,6 +16,8 @@ struct RadixNode {
   var tokens: [Int32] = []
   var pages: [PageID] = []
   var childCount = 0
+  /// Another one whenever the node is made, split or cut, so that what was noted of it can be told to be old.
+  var stamp = 0
   /// Locks on this node and on the nodes below it.
   var lockCount = 0
   /// Times are the caller's counter.

@@ -24,6 +24,8 @@ extension RadixTree {
       if dropped < nodes[index].pages.count {
         nodes[index].pages.removeLast(dropped)
         nodes[index].tokens.removeLast(dropped << shift)
+        stamps += 1
+        nodes[index].stamp = stamps
       } else {
         removeLeaf(leaf)
       }

@@ -13,10 +13,15 @@ extension RadixTree {
   /// Every lock must be given back with `unlock`, also that of an empty prefix.
   public mutating func lock(_ tokens: [Int32], limit: Int, salt: String, priority: Int, time: Int) -> Locked {
     let end = min(limit, tokens.count) & ~(pageSize - 1)
-    var at = root(salt, time)
-    addLock(at, priority, time)
-    var position = 0
+    let root = root(salt, time)
+    addLock(root, priority, time)
     var pages: [PageID] = []
+    var hot: [Int] = []
+    var (at, position) = walkHotPath(root, tokens, end: end) { node, _ in hot.append(node) }
+    for node in hot {
+      addLock(Int32(node), priority, time)
+      pages += nodes[node].pages
+    }
     while let child = child(of: at, tokens, from: position, end: end) {
       let common = commonPages(child, tokens, from: position, end: end)
       at = common < nodes[Int(child)].pages.count ? split(child, atPage: common) : child
@@ -24,6 +29,7 @@ extension RadixTree {
       pages += nodes[Int(at)].pages
       position += common << shift
     }
+    noteHotPath(root, tokens, to: at, position: position)
     return Locked(node: RadixNodeID(index: at), tokenCount: position, pages: pages)
   }
 
@@ -120,6 +126,8 @@ extension RadixTree {
     upper.tokens = Array(upper.tokens[..<(count << shift)])
     upper.pages = Array(upper.pages[..<count])
     upper.childCount = 1
+    stamps += 1
+    nodes[lower].stamp = stamps
     let hash = upper.hash
     let index = add(upper)
     children.replace(node, with: index, hash)
@@ -141,6 +149,9 @@ extension RadixTree {
   }
 
   private mutating func add(_ node: RadixNode) -> Int32 {
+    var node = node
+    stamps += 1
+    node.stamp = stamps
     guard let index = unused.popLast() else {
       nodes.append(node)
       return Int32(nodes.count - 1)

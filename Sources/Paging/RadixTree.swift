@@ -36,6 +36,11 @@ public struct RadixTree: ~Copyable {
   var children = ChildTable()
   /// The leaves without locks, roots excepted.
   var queue = EvictionQueue()
+  /// Prefixes that are asked for often.
+  var hotPaths = HotPaths()
+  var hotPathsAreEmpty = true
+  /// Counts the nodes that were made, split or cut.
+  var stamps = 0
   let shift: Int
 
   /// An empty tree. `pageSize` is that of the pool, a power of two.
@@ -82,9 +87,9 @@ public struct RadixTree: ~Copyable {
   /// Calls `visit` with each node that has the next page or more, and with the number of pages in common.
   @inline(__always)
   func walk(_ tokens: [Int32], _ limit: Int, _ salt: String, _ visit: (Int, Int) -> Void) {
-    guard var at = roots[salt] else { return }
+    guard let root = roots[salt] else { return }
     let end = min(limit, tokens.count) & ~(pageSize - 1)
-    var position = 0
+    var (at, position) = walkHotPath(root, tokens, end: end, visit)
     while let child = child(of: at, tokens, from: position, end: end) {
       let common = commonPages(child, tokens, from: position, end: end)
       visit(Int(child), common)

@@ -26,6 +26,8 @@ struct RunningSequence {
   var lease: PrefixLease?
   /// What the second level keeps of a sequence that was preempted.
   var swapped: SwappedPages?
+  /// Whether the second level may have more of its pages than were loaded yet.
+  var isLoading = false
   let salt: String
   let priority: Int
   /// Tokens of the prompt that were in the cache when the sequence first got pages.
@@ -52,6 +54,11 @@ struct RunningSequence {
   var outputCount: Int { tokens.count - promptCount }
   /// Tokens whose keys and values are not in the pages.
   var remaining: Int { tokens.count - table.tokenCount }
+  /// Pages that are filled and not shared: right after admission those that were loaded.
+  var ownPages: Int {
+    let own = table.tokenCount - (lease?.tokenCount ?? 0)
+    return own / table.pageSize + (own % table.pageSize == 0 ? 0 : 1)
+  }
   var isDecoding: Bool { remaining == 1 && outputCount > 0 }
   /// Whether nobody may be admitted before it any more.
   func isUrgent(_ configuration: SchedulerConfiguration) -> Bool {

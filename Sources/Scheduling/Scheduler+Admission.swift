@@ -39,11 +39,14 @@ extension Scheduler {
   }
 
   /// Lets a waiting sequence run: takes the pages of its prefix that are in the cache.
+  /// - Parameter loadLimit: how many pages may be loaded from the second level in this step.
   /// - Returns: whether a sequence that was overtaken by it became urgent.
-  mutating func admit(_ handle: Int) -> Bool {
+  mutating func admit(_ handle: Int, loadLimit: Int) -> Bool {
     guard var sequence = sequences[handle] else { return false }
     (sequence.table, sequence.lease) = cache.acquire(
-      sequence.tokens, salt: sequence.salt, priority: sequence.priority, time: clock, isCounted: !sequence.wasAdmitted)
+      sequence.tokens, salt: sequence.salt, priority: sequence.priority, time: clock, isCounted: !sequence.wasAdmitted,
+      loadLimit: sequence.swapped == nil ? loadLimit : .max)
+    sequence.isLoading = sequence.swapped == nil && sequence.ownPages >= loadLimit && sequence.remaining > 1
     if let swapped = sequence.swapped {
       cache.swapIn(swapped, &sequence.table)
       sequence.swapped = nil

@@ -3,6 +3,8 @@ import Paging
 extension Scheduler {
   /// The smallest chunk of a prompt that a step takes, however late it gets: a prompt must come to its end, too.
   private static let leastChunk = 16
+  /// The fewest pages that a step loads, if there are any to load.
+  private static let leastLoads = 8
 
   /// Puts the next step together: every decoding sequence, then chunks of prompts, oldest first, then waiting requests
   /// in the order of the policy, within the token budget and the time between tokens.
@@ -36,7 +38,11 @@ extension Scheduler {
     while index < running.count, plan.budget > 0 {
       let handle = running[index]
       index += 1
-      guard let sequence = sequences[handle], sequence.isDecoding == decoding else { continue }
+      let wasLoading = sequences[handle]?.isLoading ?? false
+      if wasLoading, !decoding { load(handle, &plan) }
+      guard let sequence = sequences[handle], !sequence.isLoading, sequence.isDecoding == decoding || wasLoading else {
+        continue
+      }
       let start = sequence.table.tokenCount
       var wanted = min(sequence.remaining, plan.budget)
       if !decoding { wanted = chunk(wanted, after: start, plan) }
@@ -44,6 +50,23 @@ extension Scheduler {
       guard tokens > 0 else { continue }  // stalls with its pages until older sequences finish or take them
       grant(handle, start: start, tokens: tokens, isDecoding: decoding, &plan)
     }
+  }
+
+  /// How many pages may be loaded in this step without anybody waiting too long for a token; a few in any case.
+  private func loadLimit(_ plan: borrowing StepPlan) -> Int {
+    guard let target = configuration.interTokenTarget, plan.hasDecoding, secondsPerPageCopy > 0 else { return .max }
+    let left = target - stepCosts.upperBound(plan.shape) - plan.copySeconds
+    return max(Self.leastLoads, Int(left / secondsPerPageCopy))
+  }
+
+  /// Loads more of a sequence's pages that the second level has. Until all are there, nothing is computed for it.
+  private mutating func load(_ handle: Int, _ plan: inout StepPlan) {
+    guard var sequence = sequences[handle], sequence.isLoading else { return }
+    let limit = loadLimit(plan)
+    let count = cache.loadFound(sequence.tokens, salt: sequence.salt, &sequence.table, limit: limit, time: clock)
+    plan.copySeconds += Double(count) * secondsPerPageCopy
+    sequence.isLoading = count >= limit && sequence.remaining > 1
+    sequences[handle] = sequence
   }
 
   private mutating func grant(_ handle: Int, start: Int, tokens: Int, isDecoding: Bool, _ plan: inout StepPlan) {
@@ -62,7 +85,7 @@ extension Scheduler {
       let count = (fits + exceeds) / 2
       var shape = plan.shape
       shape.add(count: count, after: start, rows: 0)
-      if stepCosts.upperBound(shape) <= target { fits = count } else { exceeds = count }
+      if stepCosts.upperBound(shape) + plan.copySeconds <= target { fits = count } else { exceeds = count }
     }
     if fits < wanted, fits > 16 { fits &= ~15 }
     return max(fits, plan.hasPrefill ? 0 : min(wanted, Self.leastChunk))
@@ -86,7 +109,12 @@ extension Scheduler {
         guard missing <= cache.availablePages - found.idlePages else { return }
         let rest = min(sequence.tokens.count - found.tokenCount, plan.budget)
         guard chunk(rest, after: found.tokenCount, plan) > 0 else { return }
-        isOrderStale = admit(handle)
+        isOrderStale = admit(handle, loadLimit: loadLimit(plan))
+        plan.copySeconds += Double(sequences[handle]?.ownPages ?? 0) * secondsPerPageCopy
+        if sequences[handle]?.isLoading ?? false {
+          if isOrderStale { break }
+          continue
+        }
         let start = sequences[handle]?.table.tokenCount ?? 0
         let wanted = max(1, chunk(min(remaining(handle), plan.budget), after: start, plan))
         let tokens = makeRoom(for: handle, wanted: wanted, &plan)

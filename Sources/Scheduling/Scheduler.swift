@@ -165,6 +165,7 @@ public struct Scheduler: ~Copyable {
     guard var sequence = sequences[handle] else { return }
     cache.release(sequence.lease, &sequence.table, time: clock)
     sequence.lease = nil
+    sequence.isLoading = false
     sequences[handle] = sequence
   }
 }

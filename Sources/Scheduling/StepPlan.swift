@@ -19,6 +19,9 @@ struct StepPlan {
   /// Whether a sequence decodes in this step, and whether one computes a prompt.
   var hasDecoding = false, hasPrefill = false
 
+  /// Seconds that copies take before the step.
+  var copySeconds = 0.0
+
   init(budget: Int) { self.budget = budget }
 
   mutating func add(_ grant: Grant) {

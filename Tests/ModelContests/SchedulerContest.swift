@@ -88,6 +88,8 @@ public final class SchedulerContest {
   private init(_ configuration: SchedulerConfiguration) {
     self.configuration = configuration
     scheduler = Scheduler(configuration)
+    // So that a step has time for few pages where there is a target.
+    scheduler.secondsPerPageCopy = [0, 1e-5, 1e-3][configuration.pageCount % 3]
     model = NullModel(configuration)
   }
 
