@@ -57,6 +57,7 @@ let package = Package(
     // level 1
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
+    .target(name: "PageStorage", dependencies: ["JSONText"], swiftSettings: fast),
     .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"], swiftSettings: fast),
     // level 2
     .target(
@@ -152,6 +153,7 @@ var tests: [Target] {
       name: "ModelContests", dependencies: ["Paging", "Scheduling", "Tokenization"], path: "Tests/ModelContests",
       swiftSettings: fast),
     .testTarget(name: "PagingTests", dependencies: ["Paging", "ModelContests"]),
+    .testTarget(name: "PageStorageTests", dependencies: ["PageStorage", "JSONText", "TestSupport"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization", "ModelContests"]),
     .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),

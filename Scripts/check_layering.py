@@ -33,6 +33,7 @@ ALLOWED = {
     "CUDADriver": "Tensors",
     "Traces": "Tensors",
     "Checkpoints": "Tensors",
+    "PageStorage": "",
     "Scheduling": "Paging Tokenization",
     # level 2
     "KernelRuntime": "Tensors Traces CUDADriver CPUIntrinsics CProcesses CTensorABI",

@@ -45,31 +45,25 @@ struct FastPagedAttention: Kernel {
     _ call: PagedAttentionCall, _ parts: UnsafeBufferPointer<AttentionPart>,
     _ steps: UnsafeBufferPointer<AttentionStep>, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    let q = UnsafePointer(call.query.elements(as: Float.self)), k = UnsafeRawPointer(call.keys.pointer)
-    let v = UnsafeRawPointer(call.values.pointer)
+    let q = UnsafePointer(call.query.elements(as: Float.self)), pages = call.pages
+    let keys = CachePlace(call.keys, call.keyScales), values = CachePlace(call.values, call.valueScales)
     let output = call.output.elements(as: Float.self), lse = call.lse.elements(as: Float.self)
-    let cache =
-      switch call.keys.dtype {
-      case .float16: 1
-      case .bfloat16: 2
-      default: 0
-      }
     switch set {
     case .avx512:
       KernelsAVX512.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!, q, k, v, call.pages,
-        output, lse, parts: parts, steps: steps, head: head, scratch: scratch)
+        pageSize: call.pageSize, window: window, scale: call.scale, q, keys.avx512, values.avx512, pages, output, lse,
+        parts: parts, steps: steps, head: head, scratch: scratch)
     case .avx2:
       KernelsAVX2.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!, q, k, v, call.pages,
-        output, lse, parts: parts, steps: steps, head: head, scratch: scratch)
+        pageSize: call.pageSize, window: window, scale: call.scale, q, keys.avx2, values.avx2, pages, output, lse,
+        parts: parts, steps: steps, head: head, scratch: scratch)
     case .baseline:
       KernelsBaseline.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        pageSize: call.pageSize, window: window, scale: call.scale, cache: .init(rawValue: cache)!, q, k, v, call.pages,
-        output, lse, parts: parts, steps: steps, head: head, scratch: scratch)
+        pageSize: call.pageSize, window: window, scale: call.scale, q, keys.baseline, values.baseline, pages, output,
+        lse, parts: parts, steps: steps, head: head, scratch: scratch)
     }
   }
 }

@@ -3,8 +3,12 @@ import Tensors
 import Traces
 
 /// The arguments of one call, with every index checked against what it points into.
+///
+/// Pages of the caches and of their scales may lie apart: an outermost stride beyond page size · kv heads · head dim.
 struct PagedAttentionCall {
   let query: Tensor, keys: Tensor, values: Tensor, output: Tensor, lse: Tensor
+  /// Of an int8 cache.
+  let keyScales: Tensor?, valueScales: Tensor?
   let scale: Float
   let queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int
   let sequences: [Sequence]
@@ -22,10 +26,12 @@ struct PagedAttentionCall {
 
   init(_ arguments: [KernelArgument], _ definition: Definition) throws(KernelError) {
     (query, keys, values) = (arguments[0].tensor, arguments[1].tensor, arguments[2].tensor)
-    let qo = arguments[3].tensor, kv = arguments[4].tensor, indices = arguments[5].tensor
-    let last = arguments[6].tensor
-    scale = Float(arguments[7].scalar)
-    (output, lse) = (arguments[8].tensor, arguments[9].tensor)
+    let isScaled = keys.dtype == .int8, next = isScaled ? 5 : 3
+    (keyScales, valueScales) = isScaled ? (arguments[3].tensor, arguments[4].tensor) : (nil, nil)
+    let qo = arguments[next].tensor, kv = arguments[next + 1].tensor, indices = arguments[next + 2].tensor
+    let last = arguments[next + 3].tensor
+    scale = Float(arguments[next + 4].scalar)
+    (output, lse) = (arguments[next + 5].tensor, arguments[next + 6].tensor)
     (queryHeads, headDimension) = (query.shape[1], query.shape[2])
     (pageSize, keyValueHeads) = (keys.shape[1], keys.shape[2])
     pages = UnsafePointer(indices.elements(as: Int32.self))

@@ -29,15 +29,20 @@ struct ActiveRequest {
 
   var isCancelled: Bool { channel.isCancelled.load(ordering: .acquiring) }
 
-  /// How the next token is to be chosen.
-  var draw: Draw {
+  /// How the token that is `ahead` places behind the next one is to be chosen.
+  func draw(ahead: Int) -> Draw {
     Draw(
       temperature: sampling.temperature, topK: sampling.topK, topP: sampling.topP, minP: sampling.minP,
-      uniform: draws.uniform(at: outputCount))
+      uniform: draws.uniform(at: outputCount + ahead))
   }
 
-  /// Applies bias and penalties to this request's row of logits.
-  func process(_ logits: UnsafeMutableBufferPointer<Float>) { processor.apply(to: logits) }
+  /// Applies bias and penalties to a row of this request's logits: the one behind these guesses.
+  func process(_ logits: UnsafeMutableBufferPointer<Float>, behind guesses: ArraySlice<TokenID>) {
+    if guesses.isEmpty { return processor.apply(to: logits) }
+    var ahead = processor
+    for token in guesses { ahead.append(token) }
+    ahead.apply(to: logits)
+  }
 
   /// Takes in a generated token that belongs to the output.
   /// - Returns: whether it completed a stop string.

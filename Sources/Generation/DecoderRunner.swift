@@ -63,7 +63,7 @@ public struct DecoderRunner: ModelRunning {
       kvIndptr.append(Int32(kvIndices.count))
       lastPageLen.append(Int32((sequence.endPosition - 1) % pageSize + 1))
       qoIndptr.append(Int32(tokens.count))
-      if sequence.samples { sampledRows.append(tokens.count - 1) }
+      sampledRows += tokens.count - sequence.rowCount..<tokens.count
     }
     return ForwardBatch(
       tokens: tokens, positions: positions, slots: slots, qoIndptr: qoIndptr, kvIndptr: kvIndptr,

@@ -5,11 +5,15 @@ import Scheduling
 public struct EngineConfiguration: Sendable, Hashable {
   /// Pages, context, budget and queues.
   public var scheduler: SchedulerConfiguration
+  /// A rough guess of what steps cost, until the engine has seen some.
+  public var stepCosts: StepCosts
   /// The stack of the engine's thread, in bytes.
   public var stackSize: Int
 
-  public init(scheduler: SchedulerConfiguration, stackSize: Int = 8 << 20) {
-    (self.scheduler, self.stackSize) = (scheduler, stackSize)
+  public init(
+    scheduler: SchedulerConfiguration, stepCosts: StepCosts = StepCostModel.roughPrior, stackSize: Int = 8 << 20
+  ) {
+    (self.scheduler, self.stepCosts, self.stackSize) = (scheduler, stepCosts, stackSize)
   }
 }
 
@@ -57,6 +61,16 @@ public struct EngineStatistics: Sendable, Hashable {
   public var tokensPerSecond = 0.0
   /// How often a sequence had to give its pages back.
   public var preemptions = 0
+  /// How often the second level kept its pages then.
+  public var swaps = 0
+  /// Pages of the second level that a request may find, and those that preempted requests keep there.
+  public var secondLevelCachedPages = 0
+  public var secondLevelLentPages = 0
+  /// Copies between the levels that could not be made; their pages were computed again.
+  public var failedCopies = 0
+  /// Tokens that were guessed, and those of them that held.
+  public var draftedTokens = 0
+  public var acceptedTokens = 0
   /// What was found in the prefix cache, and evicted from it.
   public var prefixCache = PrefixCacheStatistics()
 

@@ -100,6 +100,9 @@ final class EngineInbox: Sendable {
 
   // MARK: The engine's thread
 
+  /// Whether `take` would return something.
+  var hasArrivals: Bool { hasNews.load(ordering: .relaxed) }
+
   /// What has arrived since the last call, or nil.
   func take() -> News? {
     guard hasNews.exchange(false, ordering: .sequentiallyConsistent) else { return nil }

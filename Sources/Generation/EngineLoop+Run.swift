@@ -3,13 +3,13 @@ import Tokenization
 
 /// What a step came to.
 enum StepOutcome {
-  /// A row for each sequence of the batch that samples, in batch order.
+  /// The rows of the batch, in order.
   case sampled([SampledRow])
   /// The model could not run the batch.
   case failed(String)
 }
 
-/// What was chosen for one sequence; `problem` says why there is no token.
+/// What was chosen from one row; `problem` says why there is no token.
 struct SampledRow {
   var token: TokenID?
   var logprobs: TokenLogprobs?
@@ -30,10 +30,13 @@ extension EngineLoop {
   private mutating func sample(_ batch: Batch) throws -> [SampledRow] {
     var rows: [SampledRow] = []
     var draws: [Draw] = []
-    for entry in batch.sequences where entry.samples {
-      let (row, draw) = prepare(rows.count, for: entry.handle)
-      rows.append(row)
-      draws.append(draw)
+    for entry in batch.sequences {
+      let guesses = entry.tokens.suffix(entry.drafts)
+      for ahead in 0..<entry.rowCount {
+        let (row, draw) = prepare(rows.count, for: entry.handle, behind: guesses.prefix(ahead))
+        rows.append(row)
+        draws.append(draw)
+      }
     }
     if rows.isEmpty { return [] }
     let tokens = try runner.sample(draws)
@@ -55,17 +58,20 @@ extension EngineLoop {
     return rows
   }
 
-  /// Applies the request's bias and penalties to its row, and takes from the row what log-probabilities need.
+  /// Applies the request's bias and penalties to the row behind these guesses, and takes from it what log-probabilities
+  /// need.
   /// - Returns: a row with its problem, if it has one, and the draw. A row with a problem is made zero, so that the
   ///   others can still be sampled together with it.
-  private func prepare(_ row: Int, for handle: Int) -> (SampledRow, Draw) {
+  private func prepare(
+    _ row: Int, for handle: Int, behind guesses: ArraySlice<TokenID>
+  ) -> (SampledRow, Draw) {
     let logits = runner.logits(row)
     var result = SampledRow()
     guard let request = active[handle], logits.count == runner.vocabularySize else {
       result.problem = "the model gave \(logits.count) logits; its vocabulary has \(runner.vocabularySize)"
       return (result, Draw(temperature: 0, uniform: 0))
     }
-    request.process(logits)
+    request.process(logits, behind: guesses)
     guard LogitsRow.isFinite(logits) else {
       result.problem = "the logits are not finite numbers"
       logits.update(repeating: 0)
@@ -76,6 +82,6 @@ extension EngineLoop {
       let top = LogitsRow.largest(count, of: logits).map { (token: $0.token, logprob: $0.logit - normaliser) }
       result.logprobs = TokenLogprobs(token: -1, logprob: normaliser, top: top)
     }
-    return (result, request.draw)
+    return (result, request.draw(ahead: guesses.count))
   }
 }

@@ -28,7 +28,7 @@ struct EngineLoop: ~Copyable {
     _ configuration: EngineConfiguration, runner: any ModelRunning, inbox: EngineInbox, statistics: SharedStatistics,
     clock: @escaping EngineClock, makeDecoder: @escaping @Sendable () -> any TokenTextDecoder
   ) {
-    scheduler = Scheduler(configuration.scheduler)
+    scheduler = Scheduler(configuration.scheduler, costs: configuration.stepCosts)
     counted = EngineStatistics(contextLength: configuration.scheduler.contextLength)
     (self.runner, self.inbox, self.statistics, self.makeDecoder) = (runner, inbox, statistics, makeDecoder)
     self.clock = clock
@@ -49,13 +49,38 @@ struct EngineLoop: ~Copyable {
     }
   }
 
+  /// One decision, and the steps that follow from it.
   private mutating func step() {
+    startRound()
+    var start = clock()
+    guard var batch = scheduler.schedule() else { return }
+    while true {
+      for entry in batch.sequences { active[entry.handle]?.times.schedule(at: start, &counted.latencies) }
+      let copySeconds = copy(batch, since: start)
+      guard let copySeconds else { return }  // the batch is void: what follows is decided anew
+      let outcome = run(batch)
+      commit(batch, outcome, StepSpan(start: start, end: clock()))
+      guard case .sampled = outcome else { return }
+      let now = clock()
+      scheduler.observe(batch, seconds: now - start - copySeconds)
+      guard batch.rounds > 1, !inbox.hasArrivals else { return }
+      startRound()
+      guard let next = scheduler.scheduleNext(after: batch) else { return }
+      (batch, start) = (next, now)
+    }
+  }
+
+  private mutating func startRound() {
     if runner.betweenSteps() { scheduler.forgetPrefixes() }
-    let start = clock()
-    guard let batch = scheduler.schedule() else { return }
-    for entry in batch.sequences { active[entry.handle]?.times.schedule(at: start, &counted.latencies) }
-    let outcome = run(batch)
-    commit(batch, outcome, StepSpan(start: start, end: clock()))
+  }
+
+  /// Makes the batch's copies.
+  /// - Returns: the seconds that took, or nil when the batch cannot be run, because pages could not be loaded.
+  private mutating func copy(_ batch: Batch, since start: Double) -> Double? {
+    if batch.copies.isEmpty { return 0 }
+    let failed = runner.copy(batch.copies)
+    scheduler.secondsPerPageCopy = runner.secondsPerPageCopy
+    return scheduler.noteCopies(batch, failed: failed) ? clock() - start : nil
   }
 
   private mutating func rest() {
@@ -113,24 +138,28 @@ struct EngineLoop: ~Copyable {
     case .failed(let message):
       for update in scheduler.fail(batch) { end(update, message: message) }
     case .sampled(let rows):
-      let updates = scheduler.commit(batch, sampled: rows.map(\.token))
-      for (update, row) in zip(updates, rows) { deliver(update, row, at: span.end) }
+      for update in scheduler.commit(batch, sampled: rows.map(\.token)) { deliver(update, rows, at: span.end) }
     }
     rate.add(counted.generatedTokens - generatedBefore, from: span.start, to: span.end)
     publish()
   }
 
-  private mutating func deliver(_ update: Update, _ row: SampledRow, at now: Double) {
-    guard let token = update.token else { return end(update, message: row.problem) }
+  private mutating func deliver(_ update: Update, _ rows: [SampledRow], at now: Double) {
+    // A stop string may have been completed by an earlier token of the same step: what follows it never was.
+    guard active[update.handle] != nil else { return }
+    let row = update.row.map { rows[$0] }
+    guard let token = update.token else { return end(update, message: row?.problem) }
     counted.generatedTokens += 1
     active[update.handle]?.times.receiveToken(at: now, &counted.latencies)
     // A stop token ends the output without being part of it; the scheduler knows no other reason to stop.
     let isStopToken = update.finish == .stop
-    let hasStopString = isStopToken ? false : active[update.handle]?.accept(token, row.logprobs) ?? false
+    let hasStopString = isStopToken ? false : active[update.handle]?.accept(token, row?.logprobs) ?? false
     if update.finish != nil {
       end(update)
-    } else if hasStopString, let last = scheduler.finish(update.handle, reason: .stop) {
-      end(last)
+    } else if hasStopString {
+      // It may have ended already, by a later token of this step; its usage is that of this token.
+      _ = scheduler.finish(update.handle, reason: .stop)
+      end(update.ended(.stop))
     } else {
       active[update.handle]?.deliver()
     }
@@ -161,6 +190,9 @@ struct EngineLoop: ~Copyable {
     (counted.freePages, counted.pageCount) = (scheduler.freePages, scheduler.configuration.pageCount)
     (counted.cachedPages, counted.prefixCache) = (scheduler.cachedPages, scheduler.cacheStatistics)
     (counted.preemptions, counted.tokensPerSecond) = (scheduler.preemptions, rate.tokensPerSecond)
+    (counted.swaps, counted.failedCopies) = (scheduler.swaps, scheduler.failedCopies)
+    (counted.draftedTokens, counted.acceptedTokens) = (scheduler.draftedTokens, scheduler.acceptedTokens)
+    (counted.secondLevelCachedPages, counted.secondLevelLentPages) = scheduler.secondLevelPages
     let snapshot = counted
     statistics.value.withLock { $0 = snapshot }
   }

@@ -9,10 +9,13 @@ import Tokenization
 public struct ModelEngineOptions: Sendable {
   /// Threads that compute, the engine's own included.
   public var threads: Int
-  /// Bytes for keys and values; nil takes enough for one full context, within a quarter of the memory.
+  /// Bytes for keys and values; nil takes an eighth of the memory that is free, or as much as one full context needs if
+  /// that is more, but never more than a quarter. Pages take no memory before they are written.
   public var kvMemory: Int?
-  /// Element type of keys and values: float32, float16 or bfloat16.
+  /// Element type of keys and values: float32, float16, bfloat16, or int8 with a scale for each token and head.
   public var kvType: DType = .float16
+  /// How keys and values lie in memory.
+  public var kvLayout = KVLayout.layerFirst
   /// Tokens in a page, a power of two.
   public var pageSize = 16
   /// Longest prompt plus output; nil takes the model's own.
@@ -25,6 +28,13 @@ public struct ModelEngineOptions: Sendable {
   public var prefixCaching = true, evictionPolicy = EvictionPolicy.leastRecentlyUsed
   /// Which waiting request is admitted first, and how many newer ones may go before one.
   public var queuePolicy = QueuePolicy.firstComeFirstServed, maxOvertakes = 64
+
+  /// Seconds between the tokens of a request that others' prompts shall not exceed; nil for no such limit.
+  public var interTokenTarget: Double? = 0.05
+  /// Steps of pure decoding after one decision; tokens guessed ahead from what was said before.
+  public var decodeRounds = 8, draftTokens = 0
+  /// How preempted requests get their pages back.
+  public var preemption = PreemptionMethod.cheapest
 
   public init(threads: Int) { self.threads = threads }
 }
@@ -50,15 +60,19 @@ extension Engine {
       pageSize: options.pageSize, pageCount: pages, contextLength: context, vocabularySize: model.vocabularySize,
       maxBatchTokens: options.maxBatchTokens, maxRunning: options.maxRunning, maxWaiting: options.maxWaiting,
       prefixCaching: options.prefixCaching, evictionPolicy: options.evictionPolicy, queuePolicy: options.queuePolicy,
-      maxOvertakes: options.maxOvertakes)
-    return try await Engine(configuration: EngineConfiguration(scheduler: limits), makeDecoder: tokenizer) {
+      maxOvertakes: options.maxOvertakes, interTokenTarget: options.interTokenTarget,
+      decodeRounds: options.decodeRounds, draftTokens: options.draftTokens, preemption: options.preemption)
+    let configuration = EngineConfiguration(
+      scheduler: limits, stepCosts: .guess(for: model, threads: options.threads))
+    return try await Engine(configuration: configuration, makeDecoder: tokenizer) {
       let decoder = try Decoder.load(
         files, library: library, pageSize: options.pageSize, cacheType: options.kvType, contextLength: context)
       return DecoderRunner(
         model: decoder,
-        kv: KVStore(model, pageCount: pages, pageSize: options.pageSize, dtype: options.kvType),
-        workspace: DecoderWorkspace(model, maxTokens: limits.maxBatchTokens, maxSampledRows: limits.maxRunning),
-        sampler: try TokenSampler(library, vocabularySize: model.vocabularySize, maxRows: limits.maxRunning),
+        kv: KVStore(
+          model, pageCount: pages, pageSize: options.pageSize, dtype: options.kvType, layout: options.kvLayout),
+        workspace: DecoderWorkspace(model, maxTokens: limits.maxBatchTokens, maxSampledRows: limits.maxSampledRows),
+        sampler: try TokenSampler(library, vocabularySize: model.vocabularySize, maxRows: limits.maxSampledRows),
         stream: CPUStream(threads: options.threads), switchboard: library.switchboard)
     }
   }
@@ -69,7 +83,9 @@ extension Engine {
     guard options.pageSize > 0 else { throw ModelEngineError(description: "the page size is \(options.pageSize)") }
     let pageBytes = options.pageSize * KVStore.bytesPerToken(model, dtype: options.kvType)
     let wanted = (context + options.pageSize - 1) / options.pageSize
-    guard let memory = options.kvMemory else { return max(1, min(wanted, availableMemory / 4 / pageBytes)) }
+    guard let memory = options.kvMemory else {
+      return max(1, min(max(wanted, availableMemory / 8 / pageBytes), availableMemory / 4 / pageBytes))
+    }
     guard memory >= pageBytes else {
       throw ModelEngineError(
         description: "\(memory) bytes of KV memory hold no page: one of \(options.pageSize) tokens takes \(pageBytes)")

@@ -1,3 +1,4 @@
+import Paging
 import Scheduling
 import Tokenization
 
@@ -32,6 +33,14 @@ public protocol ModelRunning {
   ///   switched: what is in pages must not be shared with new requests then.
   mutating func betweenSteps() -> Bool
 
+  /// Makes the batch's copies between KV memory and the second level, in order; called before `forward`, when there are
+  /// any. A copy that fails leaves any bytes behind, and later copies are made all the same.
+  /// - Returns: for each copy whether it failed.
+  mutating func copy(_ copies: [PageCopy]) -> [Bool]
+
+  /// What it takes to copy a page, in seconds, as measured lately; 0 when nothing is known.
+  var secondsPerPageCopy: Double { get }
+
   /// Runs the batch: computes keys and values of all its tokens into their pages, and the logits that are wanted.
   ///
   /// Slots of a page hold what the last batch that wrote them put there; a page that was given to another sequence is
@@ -41,8 +50,8 @@ public protocol ModelRunning {
   ///   runner must be able to run other batches afterwards.
   mutating func forward(_ batch: Batch) throws
 
-  /// The logits of one row, [vocabulary] float32. Row i belongs to the i-th sequence of the last batch with
-  /// `samples == true`. Valid and writable until the next `forward`; the engine applies bias and penalties in place.
+  /// The logits of one row, [vocabulary] float32: the rows of the last batch's sequences one after the other, for each
+  /// those of its last `rowCount` tokens. Valid and writable until the next `forward`; the engine applies bias and penalties in place.
   func logits(_ row: Int) -> UnsafeMutableBufferPointer<Float>
 
   /// Chooses one token for each row of the last batch; `draws[i]` describes row i.
@@ -53,6 +62,9 @@ public protocol ModelRunning {
 
 extension ModelRunning {
   public mutating func betweenSteps() -> Bool { false }
+  /// Without a second level there is nothing to copy, and no copy can be made.
+  public mutating func copy(_ copies: [PageCopy]) -> [Bool] { copies.map { _ in true } }
+  public var secondsPerPageCopy: Double { 0 }
 }
 
 /// Turns the tokens of one output into text, piece by piece. `IncrementalDetokenizer` is the real one.

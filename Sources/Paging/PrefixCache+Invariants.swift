@@ -3,6 +3,7 @@ extension PrefixCache {
   public func checkInvariants() throws(PrefixCacheViolation) {
     do { try pool.checkInvariants() } catch { throw PrefixCacheViolation(description: error.description) }
     try tree.checkInvariants()
+    try secondLevel.checkInvariants()
     var isInTree = [Bool](repeating: false, count: pool.pageCount)
     for node in tree.nodes {
       for page in node.pages {

@@ -30,15 +30,28 @@ public struct PrefixCache: ~Copyable {
   public internal(set) var tree: RadixTree
   /// Whether pages are kept at all.
   public let isEnabled: Bool
+  /// Where pages go that KV memory has no room for.
+  public internal(set) var secondLevel: SecondLevel
+  /// Whether evicted pages go to the second level. The caller knows what a copy costs, and what computing a page again.
+  public var savesEvictedPages = true
+  /// Copies that were decided and not yet taken.
+  var copies: [PageCopy] = []
+  /// The latest time that anybody told.
+  var lastTime = 0
   /// What was found and evicted so far.
   public internal(set) var statistics = PrefixCacheStatistics()
 
   /// A cache whose pages are all free. One that is not enabled finds nothing and keeps nothing.
+  /// - Parameter slotCount: pages that the second level holds; 0 for none.
   /// - Throws: `PagingError` when the sizes are out of range.
   public init(
-    pageCount: Int, pageSize: Int, policy: EvictionPolicy = .leastRecentlyUsed, isEnabled: Bool = true
+    pageCount: Int, pageSize: Int, policy: EvictionPolicy = .leastRecentlyUsed, isEnabled: Bool = true,
+    slotCount: Int = 0
   ) throws(PagingError) {
-    pool = try PagePool(pageCount: pageCount, pageSize: pageSize)
+    let pages = try PagePool(pageCount: pageCount, pageSize: pageSize)
+    let level = try SecondLevel(slotCount: slotCount, pageSize: pageSize)
+    pool = pages
+    secondLevel = level
     tree = RadixTree(pageSize: pageSize, policy: policy)
     self.isEnabled = isEnabled
   }
@@ -60,7 +73,8 @@ public struct PrefixCache: ~Copyable {
   }
 
   /// Finds the longest prefix of `tokens` that is in whole pages and shorter than all of them, so that at least one is
-  /// left to compute, and holds its pages.
+  /// left to compute, and holds its pages. Pages that follow in the second level are loaded into pages of the sequence's
+  /// own, as far as there are any: they are in the table, but not covered by the lease until they are published.
   /// - Parameters:
   ///   - salt: prefixes that were published under another salt are not found.
   ///   - priority: for the policy of that name.
@@ -72,12 +86,14 @@ public struct PrefixCache: ~Copyable {
     _ tokens: [Int32], salt: String, priority: Int, time: Int, isCounted: Bool = true
   ) -> (table: BlockTable, lease: PrefixLease?) {
     var table = BlockTable(pageSize: pool.pageSize)
+    lastTime = max(lastTime, time)
     guard isEnabled else { return (table, nil) }
     let locked = tree.lock(tokens, limit: tokens.count - 1, salt: salt, priority: priority, time: time)
     pool.retain(locked.pages)
     table.append(locked.pages)
     table.advance(by: locked.tokenCount)
-    if isCounted { statistics.count(found: locked.tokenCount, of: tokens.count) }
+    loadFound(tokens, salt: salt, &table, time: time)
+    if isCounted { statistics.count(found: table.tokenCount, of: tokens.count) }
     return (table, PrefixLease(node: locked.node, tokenCount: locked.tokenCount))
   }
 
@@ -105,6 +121,7 @@ public struct PrefixCache: ~Copyable {
 
   /// Lets go of a sequence's pages: those that were published stay for others to find.
   public mutating func release(_ lease: PrefixLease?, _ table: inout BlockTable, time: Int) {
+    lastTime = max(lastTime, time)
     pool.release(table.removeAll())
     if let lease { tree.unlock(lease.node, time: time) }
   }
@@ -117,12 +134,30 @@ public struct PrefixCache: ~Copyable {
     return pool.allocate(count)
   }
 
-  /// Frees cached pages in the order of the policy, `count` of them or all there are.
+  /// Frees cached pages in the order of the policy, `count` of them or all there are. Their bytes go to the second level,
+  /// if there is one and `savesEvictedPages` says so.
   /// - Returns: how many were freed.
   @discardableResult public mutating func evict(_ count: Int) -> Int {
-    let evicted = tree.evict(count)
+    let evicted: [PageID]
+    if secondLevel.isEnabled, savesEvictedPages {
+      var runs: [EvictedRun] = []
+      evicted = tree.evict(count) { runs.append($0) }
+      for run in runs { save(run) }
+    } else {
+      evicted = tree.evict(count)
+    }
     pool.drop(evicted)
     statistics.evictedPages += evicted.count
     return evicted.count
+  }
+
+  /// Forgets every prefix that nobody holds, in both levels.
+  /// - Returns: how many pages of KV memory were freed.
+  @discardableResult public mutating func clear() -> Int {
+    secondLevel.clear()
+    let saves = savesEvictedPages
+    savesEvictedPages = false
+    defer { savesEvictedPages = saves }
+    return evict(.max)
   }
 }

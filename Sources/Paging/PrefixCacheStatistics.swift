@@ -10,6 +10,11 @@ public struct PrefixCacheStatistics: Sendable, Hashable {
   public var evictedPages = 0
   /// Pages that two sequences computed at the same time, of which one was kept.
   public var sharedDuplicates = 0
+  /// Pages copied to the second level and back, those of preempted sequences included.
+  public var savedPages = 0
+  public var loadedPages = 0
+  /// Tokens whose pages were found in the second level.
+  public var secondLevelTokens = 0
 
   public init() {}
 

@@ -109,13 +109,7 @@ public struct RadixTree: ~Copyable {
     return TokenRun.commonPrefix(nodes[Int(node)].tokens, from: 0, tokens, from: position, count: count) >> shift
   }
 
-  /// Keyed with the process's random seed, so that nobody can send prompts that all meet in one place of the table.
   func hash(of parent: Int32, _ tokens: [Int32], from position: Int) -> Int {
-    var hasher = Hasher()
-    hasher.combine(parent)
-    tokens.withUnsafeBytes { bytes in
-      hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes[position * 4..<(position + pageSize) * 4]))
-    }
-    return hasher.finalize()
+    TokenRun.hash(below: parent, tokens, from: position, count: pageSize)
   }
 }

@@ -34,4 +34,15 @@ public enum TokenRun {
       }
     }
   }
+
+  /// The hash of a page of tokens below a node. Keyed with the process's random seed, so that nobody can send prompts that
+  /// all meet in one place of a table.
+  static func hash(below parent: Int32, _ tokens: [Int32], from position: Int, count: Int) -> Int {
+    var hasher = Hasher()
+    hasher.combine(parent)
+    tokens.withUnsafeBytes { bytes in
+      hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes[position * 4..<(position + count) * 4]))
+    }
+    return hasher.finalize()
+  }
 }

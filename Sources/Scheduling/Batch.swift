@@ -11,13 +11,21 @@ public struct BatchSequence: Sendable, Hashable {
   public let startPosition: Int
   /// The pages of positions 0..<endPosition, in order; exactly as many as those need.
   public let pages: [PageID]
-  /// Whether a next token is to be chosen from the logits of the last of these tokens.
+  /// Whether next tokens are to be chosen: from the logits of the last token, and of as many before it as there are
+  /// guesses.
   public let samples: Bool
+  /// How many of the last tokens are guesses: each stands only if it is what is chosen from the row before it.
+  public let drafts: Int
 
-  public init(handle: Int, tokens: [TokenID], startPosition: Int, pages: [PageID], samples: Bool) {
+  public init(
+    handle: Int, tokens: [TokenID], startPosition: Int, pages: [PageID], samples: Bool, drafts: Int = 0
+  ) {
     (self.handle, self.tokens, self.startPosition) = (handle, tokens, startPosition)
-    (self.pages, self.samples) = (pages, samples)
+    (self.pages, self.samples, self.drafts) = (pages, samples, drafts)
   }
+
+  /// Rows of logits that the sequence wants: those of its last tokens.
+  public var rowCount: Int { samples ? drafts + 1 : 0 }
 
   /// One past the position of the last token: the length of the keys and values it attends to.
   public var endPosition: Int { startPosition + tokens.count }
@@ -29,18 +37,22 @@ public struct Batch: Sendable, Hashable {
   public let sequences: [BatchSequence]
   /// Tokens in a page.
   public let pageSize: Int
+  /// What must be copied before the step, in this order.
+  public let copies: [PageCopy]
+  /// Steps that may be run by `Scheduler.scheduleNext` before the next decision, this one included.
+  public let rounds: Int
 
-  public init(sequences: [BatchSequence], pageSize: Int) {
-    (self.sequences, self.pageSize) = (sequences, pageSize)
+  public init(sequences: [BatchSequence], pageSize: Int, copies: [PageCopy] = [], rounds: Int = 1) {
+    (self.sequences, self.pageSize, self.copies, self.rounds) = (sequences, pageSize, copies, rounds)
   }
 
   /// Tokens to process in this step, of all sequences.
   public var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }
-  /// Sequences that want a next token: the rows of the logits, in batch order.
-  public var sampleCount: Int { sequences.count { $0.samples } }
+  /// Rows of the logits: those of each sequence that samples, in batch order.
+  public var sampleCount: Int { sequences.reduce(0) { $0 + $1.rowCount } }
 }
 
-/// What became of one request in a step.
+/// What became of one request in a step. Where guesses held, a request has several updates in one step, one for each token.
 public struct Update: Sendable, Hashable {
   /// The request, as `Scheduler.submit` named it.
   public let handle: Int
@@ -50,4 +62,11 @@ public struct Update: Sendable, Hashable {
   public let finish: FinishReason?
   /// Token counts so far. Every generated token counts, a stop token included, as in OpenAI's API.
   public let usage: Usage
+  /// The row of the batch's logits that the token was chosen from; nil when the request ended without a row.
+  public var row: Int?
+
+  /// The same, as the request's last: what followed it in the step never was.
+  public func ended(_ reason: FinishReason) -> Update {
+    Update(handle: handle, token: token, finish: reason, usage: usage, row: row)
+  }
 }

@@ -24,6 +24,8 @@ struct RunningSequence {
   var table: BlockTable
   /// What of the table's pages others may share; nil when the sequence has no pages or none are shared.
   var lease: PrefixLease?
+  /// What the second level keeps of a sequence that was preempted.
+  var swapped: SwappedPages?
   let salt: String
   let priority: Int
   /// Tokens of the prompt that were in the cache when the sequence first got pages.
@@ -52,6 +54,15 @@ struct RunningSequence {
   func isUrgent(_ configuration: SchedulerConfiguration) -> Bool {
     wasAdmitted || overtakes >= configuration.maxOvertakes
   }
+  /// How many tokens to guess: twice as many as last time when all of those held, fewer when they did not.
+  private var recentDrafts = 2
+  func draftLimit(_ most: Int) -> Int { min(most, recentDrafts) }
+
+  /// Learns from `count` guesses of which the first `held` held.
+  mutating func noteDrafts(_ count: Int, held: Int) {
+    recentDrafts = held == count ? max(recentDrafts, 2 * count) : max(1, (recentDrafts + held) / 2)
+  }
+
   var usage: Usage {
     Usage(promptTokens: promptCount, completionTokens: outputCount, cachedTokens: cachedTokens)
   }

@@ -41,6 +41,10 @@ extension Scheduler {
     guard var sequence = sequences[handle] else { return false }
     (sequence.table, sequence.lease) = cache.acquire(
       sequence.tokens, salt: sequence.salt, priority: sequence.priority, time: clock, isCounted: !sequence.wasAdmitted)
+    if let swapped = sequence.swapped {
+      cache.swapIn(swapped, &sequence.table)
+      sequence.swapped = nil
+    }
     if !sequence.wasAdmitted { sequence.cachedTokens = sequence.table.tokenCount }
     sequence.wasAdmitted = true
     sequences[handle] = sequence

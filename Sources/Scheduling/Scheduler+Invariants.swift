@@ -16,6 +16,7 @@ extension Scheduler {
     }
     try require(order.count == sequences.count, "\(order.count) queued, \(sequences.count) live")
     try require(running.count <= configuration.maxRunning, "\(running.count) run")
+    var lent = 0
     var holders = [Int](repeating: 0, count: configuration.pageCount)
     for (place, handle) in order.enumerated() {
       guard let sequence = sequences[handle] else { throw SchedulerViolation(description: "\(handle) is unknown") }
@@ -26,9 +27,12 @@ extension Scheduler {
       try require(
         (sequence.lease != nil) == (place < running.count && configuration.prefixCaching), "\(handle)'s lease")
       try require((sequence.lease?.tokenCount ?? 0) <= sequence.table.tokenCount, "\(handle) shares what it has not")
+      try require(sequence.swapped == nil || place >= running.count, "\(handle) runs and is swapped out")
+      lent += sequence.swapped?.slots.count ?? 0
       try require(sequence.overtakes <= configuration.maxOvertakes, "\(handle) was overtaken too often")
       for page in sequence.table.pages { holders[Int(page)] += 1 }
     }
+    try require(lent == cache.secondLevel.lentCount, "\(cache.secondLevel.lentCount) slots are lent, \(lent) are known")
     for (page, count) in holders.enumerated() {
       let references = cache.pool.referenceCount(of: Int32(page))
       try require(references == count, "page \(page) has \(references) references and \(count) holders")

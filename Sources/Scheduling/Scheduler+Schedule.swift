@@ -1,65 +1,96 @@
 import Paging
 
 extension Scheduler {
-  /// One sequence's share of the step that is being put together.
-  private struct Grant {
-    let handle: Int
-    let tokens: Int
-  }
+  /// The smallest chunk of a prompt that a step takes, however late it gets: a prompt must come to its end, too.
+  private static let leastChunk = 16
 
   /// Puts the next step together: every decoding sequence, then chunks of prompts, oldest first, then waiting requests
-  /// in the order of the policy, within the token budget.
+  /// in the order of the policy, within the token budget and the time between tokens.
   ///
   /// Each batch must be handed to `commit` or `fail` before the next is asked for.
   /// - Returns: nil exactly when no request is live.
   public mutating func schedule() -> Batch? {
     precondition(!hasBatchInFlight, "the last batch was neither committed nor failed")
     clock += 1
-    var budget = configuration.maxBatchTokens
-    var grants: [Grant] = []
-    grantRunning(&grants, &budget, decoding: true)
-    grantRunning(&grants, &budget, decoding: false)
-    admitWaiting(&grants, &budget)
-    guard !grants.isEmpty else {
+    weighCopies()
+    var plan = StepPlan(budget: configuration.maxBatchTokens)
+    grantRunning(&plan, decoding: true)
+    grantRunning(&plan, decoding: false)
+    admitWaiting(&plan)
+    guard !plan.grants.isEmpty else {
       precondition(sequences.isEmpty, "the oldest sequence was not scheduled")
       return nil
     }
+    let rounds = reserveRounds(plan)
+    addDrafts(&plan)
     hasBatchInFlight = true
-    return Batch(sequences: grants.compactMap { batchSequence($0) }, pageSize: configuration.pageSize)
+    return Batch(
+      sequences: plan.grants.compactMap { batchSequence($0) }, pageSize: configuration.pageSize,
+      copies: cache.takeCopies(), rounds: rounds)
   }
 
-  /// Gives tokens and pages to the running sequences of one phase. Preemption shortens `running` from its end.
-  private mutating func grantRunning(_ grants: inout [Grant], _ budget: inout Int, decoding: Bool) {
+  /// Gives tokens and pages to the running sequences of one phase. Preemption takes sequences out of `running` that are
+  /// behind the one that needs their pages.
+  private mutating func grantRunning(_ plan: inout StepPlan, decoding: Bool) {
     var index = 0
-    while index < running.count, budget > 0 {
+    while index < running.count, plan.budget > 0 {
       let handle = running[index]
       index += 1
       guard let sequence = sequences[handle], sequence.isDecoding == decoding else { continue }
-      let tokens = makeRoom(for: handle, wanted: min(sequence.remaining, budget), &grants, &budget)
+      let start = sequence.table.tokenCount
+      var wanted = min(sequence.remaining, plan.budget)
+      if !decoding { wanted = chunk(wanted, after: start, plan) }
+      let tokens = wanted > 0 ? makeRoom(for: handle, wanted: wanted, &plan) : 0
       guard tokens > 0 else { continue }  // stalls with its pages until older sequences finish or take them
-      grants.append(Grant(handle: handle, tokens: tokens))
-      budget -= tokens
+      grant(handle, start: start, tokens: tokens, isDecoding: decoding, &plan)
     }
+  }
+
+  private mutating func grant(_ handle: Int, start: Int, tokens: Int, isDecoding: Bool, _ plan: inout StepPlan) {
+    let isLast = sequences[handle].map { start + tokens == $0.tokens.count } ?? false
+    plan.add(Grant(handle: handle, start: start, tokens: tokens, rows: isLast ? 1 : 0))
+    if isDecoding { plan.hasDecoding = true } else { plan.hasPrefill = true }
+  }
+
+  /// How many of a prompt's next tokens the step has time for, if others wait for their tokens in it.
+  ///
+  /// Attention works on tiles of 16 tokens, so larger chunks are whole tiles.
+  private func chunk(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Int {
+    guard let target = configuration.interTokenTarget, plan.hasDecoding else { return wanted }
+    var (fits, exceeds) = (0, wanted + 1)
+    while exceeds - fits > 1 {
+      let count = (fits + exceeds) / 2
+      var shape = plan.shape
+      shape.add(count: count, after: start, rows: 0)
+      if stepCosts.upperBound(shape) <= target { fits = count } else { exceeds = count }
+    }
+    if fits < wanted, fits > 16 { fits &= ~15 }
+    return max(fits, plan.hasPrefill ? 0 : min(wanted, Self.leastChunk))
   }
 
   /// Admits waiting sequences while all tokens they have find pages. Sequences that run come before: one of them lacks
   /// pages only when there are none.
-  private mutating func admitWaiting(_ grants: inout [Grant], _ budget: inout Int) {
-    guard budget > 0, running.count < configuration.maxRunning, !waiting.isEmpty else { return }
+  private mutating func admitWaiting(_ plan: inout StepPlan) {
+    guard plan.budget > 0, running.count < configuration.maxRunning, !waiting.isEmpty else { return }
     var isOrderStale = true
     while isOrderStale {
       isOrderStale = false
       for handle in admissionOrder() {
-        guard budget > 0, running.count < configuration.maxRunning, let sequence = sequences[handle] else { return }
+        guard plan.budget > 0, running.count < configuration.maxRunning, let sequence = sequences[handle] else {
+          return
+        }
         let found = cache.match(sequence.tokens, salt: sequence.salt)
         if awaitsPrefill(sequence, found: found.tokenCount) { continue }
         // One token more than it has: otherwise a sequence that was just preempted could come back only to go again.
         let missing = cache.pool.pages(for: sequence.tokens.count + 1) - found.tokenCount / configuration.pageSize
         guard missing <= cache.availablePages - found.idlePages else { return }
+        let rest = min(sequence.tokens.count - found.tokenCount, plan.budget)
+        guard chunk(rest, after: found.tokenCount, plan) > 0 else { return }
         isOrderStale = admit(handle)
-        let tokens = makeRoom(for: handle, wanted: min(remaining(handle), budget), &grants, &budget)
-        grants.append(Grant(handle: handle, tokens: tokens))
-        budget -= tokens
+        let start = sequences[handle]?.table.tokenCount ?? 0
+        let wanted = max(1, chunk(min(remaining(handle), plan.budget), after: start, plan))
+        let tokens = makeRoom(for: handle, wanted: wanted, &plan)
+        grant(handle, start: start, tokens: tokens, isDecoding: false, &plan)
         if isOrderStale { break }
       }
     }
@@ -68,21 +99,15 @@ extension Scheduler {
   private func remaining(_ handle: Int) -> Int { sequences[handle]?.remaining ?? 0 }
 
   /// Allocates the pages for the next `wanted` tokens of a running sequence; cached pages are evicted for them. When
-  /// there are none left, newer sequences give theirs back, the newest first; when no sequence is newer, a chunk shrinks
-  /// to the pages there are.
+  /// there are none left, newer sequences give theirs back, the one that costs least first; when no sequence is newer, a
+  /// chunk shrinks to the pages there are.
   /// - Returns: the tokens that have pages now, from 0 to `wanted`.
-  private mutating func makeRoom(
-    for handle: Int, wanted: Int, _ grants: inout [Grant], _ budget: inout Int
-  ) -> Int {
+  private mutating func makeRoom(for handle: Int, wanted: Int, _ plan: inout StepPlan) -> Int {
     guard let table = sequences[handle]?.table else { return 0 }
     let missing = table.missingPages(for: table.tokenCount + wanted)
-    while cache.availablePages < missing, let newest = running.last, newest != handle {
-      preempt(newest)
-      grants.removeAll { grant in
-        guard grant.handle == newest else { return false }
-        budget += grant.tokens
-        return true
-      }
+    while cache.availablePages < missing, let victim = victim(for: handle, missing: missing - cache.availablePages) {
+      preempt(victim)
+      plan.remove(victim)
     }
     let count = min(missing, cache.availablePages)
     guard let pages = cache.allocate(count) else { return 0 }
@@ -90,12 +115,13 @@ extension Scheduler {
     return min(wanted, table.capacity + count * configuration.pageSize - table.tokenCount)
   }
 
-  private func batchSequence(_ grant: Grant) -> BatchSequence? {
+  func batchSequence(_ grant: Grant) -> BatchSequence? {
     guard let sequence = sequences[grant.handle] else { return nil }
-    let start = sequence.table.tokenCount
-    let end = start + grant.tokens
+    let end = grant.start + grant.tokens
+    let pages = cache.pool.pages(for: end + grant.drafts.count)
     return BatchSequence(
-      handle: grant.handle, tokens: Array(sequence.tokens[start..<end]), startPosition: start,
-      pages: sequence.table.pages, samples: end == sequence.tokens.count)
+      handle: grant.handle, tokens: sequence.tokens[grant.start..<end] + grant.drafts, startPosition: grant.start,
+      pages: Array(sequence.table.pages[..<pages]), samples: end == sequence.tokens.count,
+      drafts: grant.drafts.count)
   }
 }

@@ -19,12 +19,13 @@ import Paging
 ///  ────────► waiting ─────────────► running ─────────────────────────────────────► gone
 ///            no pages                 │ commit: publish pages that are full   release
 ///               ▲                     │
-///               └─────────────────────┘  preempt: release all, keep the tokens, compute again what is not found later
+///               └─────────────────────┘  preempt: release all, keep the tokens; compute again what is not found later,
+///                                        or swap: keep what nobody shares in the second level until it runs again
 /// ```
 ///
 /// Pages that were published outlive their sequence in the prefix cache until their memory is needed; a request that
-/// begins with the same tokens starts after them. When pages are short, cached ones go first, then the newest running
-/// sequence is preempted.
+/// begins with the same tokens starts after them. When pages are short, cached ones go first, then of the sequences that
+/// are newer than the one in need the one is preempted whose loss costs least.
 ///
 /// Handles grow with the time of arrival; `running` and `waiting` are in that order. Nobody starves: a running sequence
 /// loses pages only to older ones, so the oldest always progresses, may take the pages of every other, and admission
@@ -47,16 +48,28 @@ public struct Scheduler: ~Copyable {
   private var nextHandle = 0
   /// Requests of one epoch share prefixes.
   private var cacheEpoch = 0
-  /// How often a sequence had to give its pages back.
+  /// How often a sequence had to give its pages back, and how often they were kept in the second level then.
   public internal(set) var preemptions = 0
+  public internal(set) var swaps = 0
+  /// Copies between the levels that could not be made.
+  public internal(set) var failedCopies = 0
+  /// Tokens that were guessed, and those of them that held.
+  public internal(set) var draftedTokens = 0
+  public internal(set) var acceptedTokens = 0
+  /// What steps cost, as learned by `observe`.
+  public private(set) var stepCosts: StepCostModel
+  /// What it takes to copy a page to the second level or back, as the caller measured it.
+  public var secondsPerPageCopy = 0.0
 
   /// A scheduler without requests.
-  public init(_ configuration: SchedulerConfiguration) {
+  /// - Parameter costs: a rough guess of what steps cost, until some were seen.
+  public init(_ configuration: SchedulerConfiguration, costs: StepCosts = StepCostModel.roughPrior) {
     self.configuration = configuration
+    stepCosts = StepCostModel(prior: costs)
     do {
       cache = try PrefixCache(
         pageCount: configuration.pageCount, pageSize: configuration.pageSize, policy: configuration.evictionPolicy,
-        isEnabled: configuration.prefixCaching)
+        isEnabled: configuration.prefixCaching, slotCount: configuration.secondLevelPages)
     } catch {
       preconditionFailure("a checked configuration makes a cache: \(error)")
     }
@@ -72,6 +85,10 @@ public struct Scheduler: ~Copyable {
   public var cachedPages: Int { cache.pool.cachedCount }
   /// What the prefix cache has found so far. A preempted sequence that comes back is not counted again.
   public var cacheStatistics: PrefixCacheStatistics { cache.statistics }
+  /// Pages in the second level that a request may find, and those that preempted sequences keep there.
+  public var secondLevelPages: (cached: Int, lent: Int) {
+    (cache.secondLevel.cachedCount, cache.secondLevel.lentCount)
+  }
   /// Whether there is nothing to schedule.
   public var isIdle: Bool { sequences.isEmpty }
 
@@ -101,45 +118,50 @@ public struct Scheduler: ~Copyable {
     remove(handle, token: nil, reason: reason)
   }
 
-  /// Takes the pages of the newest running sequence away; it waits to be computed again.
-  /// Schedule does this when the pool is dry; it is public because results must not depend on it, which tests show.
+  /// Takes the pages of the newest running sequence away; it waits to get them back.
+  /// Schedule does this to some sequence when the pool is dry; it is public because results must not depend on it, which
+  /// tests show.
+  /// - Parameter method: how it gets them back, if not as configured.
   /// - Returns: false when nothing runs.
-  @discardableResult public mutating func preemptNewest() -> Bool {
+  @discardableResult public mutating func preemptNewest(by method: PreemptionMethod? = nil) -> Bool {
     guard let handle = running.last else { return false }
     precondition(!hasBatchInFlight, "a sequence cannot lose its pages while a batch uses them")
-    preempt(handle)
+    preempt(handle, by: method)
     return true
   }
 
-  /// Gives up all cached pages. Results must not depend on it, which tests show.
-  /// - Returns: how many there were.
-  @discardableResult public mutating func clearCache() -> Int { cache.evict(.max) }
+  /// Gives up all cached pages, in both levels. Results must not depend on it, which tests show.
+  /// - Returns: how many there were in KV memory.
+  @discardableResult public mutating func clearCache() -> Int { cache.clear() }
+
+  /// Moves all cached pages to the second level, as far as that has room. Results must not depend on it, which tests show.
+  @discardableResult public mutating func evictCache() -> Int {
+    precondition(!hasBatchInFlight, "pages cannot be saved while a batch is run")
+    return cache.evict(.max)
+  }
+
+  /// Learns what a step cost, from its schedule to its commit.
+  public mutating func observe(_ batch: Batch, seconds: Double) { stepCosts.observe(batch.shape, seconds: seconds) }
 
   /// From now on nothing is shared with what was computed before: the model computes something else than it did.
   /// Requests that are live go on with what they have; it is not shared with requests that come after this.
   public mutating func forgetPrefixes() {
     cacheEpoch += 1
-    cache.evict(.max)
-  }
-
-  mutating func preempt(_ handle: Int) {
-    running.removeSorted(handle)
-    waiting.insertSorted(handle)
-    releasePages(of: handle)
-    preemptions += 1
+    cache.clear()
   }
 
   /// The only way out: releases the pages and makes the last update.
-  mutating func remove(_ handle: Int, token: Int32?, reason: FinishReason) -> Update? {
-    guard sequences[handle] != nil else { return nil }
+  mutating func remove(_ handle: Int, token: Int32?, reason: FinishReason, row: Int? = nil) -> Update? {
+    guard let sequence = sequences[handle] else { return nil }
+    if let swapped = sequence.swapped { cache.discard(swapped) }
     releasePages(of: handle)
     running.removeSorted(handle)
     waiting.removeSorted(handle)
     let usage = sequences.removeValue(forKey: handle)?.usage
-    return usage.map { Update(handle: handle, token: token, finish: reason, usage: $0) }
+    return usage.map { Update(handle: handle, token: token, finish: reason, usage: $0, row: row) }
   }
 
-  private mutating func releasePages(of handle: Int) {
+  mutating func releasePages(of handle: Int) {
     guard var sequence = sequences[handle] else { return }
     cache.release(sequence.lease, &sequence.table, time: clock)
     sequence.lease = nil

@@ -26,6 +26,20 @@ public struct SchedulerConfiguration: Sendable, Hashable {
   public let queuePolicy: QueuePolicy
   /// How many newer requests may be admitted before a waiting one; 0 is strictly first come, first served.
   public let maxOvertakes: Int
+  /// Seconds between two tokens of a request that prompts of others shall not exceed; nil lets chunks be as large as the
+  /// budget.
+  public let interTokenTarget: Double?
+  /// Steps of pure decoding that may follow one decision, at least 1.
+  public let decodeRounds: Int
+  /// Tokens that are guessed ahead for a decoding sequence at most; 0 guesses none.
+  public let draftTokens: Int
+  /// Pages of the second level; 0 for none.
+  public let secondLevelPages: Int
+  /// How a sequence that loses its pages gets them back.
+  public let preemption: PreemptionMethod
+
+  /// Rows of logits in a step at most: one for each sequence, and for guesses what that leaves.
+  public var maxSampledRows: Int { max(maxRunning, draftTokens + 1) }
 
   /// Checks the sizes.
   /// - Throws: `SchedulerConfigurationError` naming the first size that is out of range.
@@ -33,7 +47,8 @@ public struct SchedulerConfiguration: Sendable, Hashable {
     pageSize: Int = 16, pageCount: Int, contextLength: Int, vocabularySize: Int, maxBatchTokens: Int = 512,
     maxRunning: Int = 256, maxWaiting: Int = 1024, prefixCaching: Bool = true,
     evictionPolicy: EvictionPolicy = .leastRecentlyUsed, queuePolicy: QueuePolicy = .firstComeFirstServed,
-    maxOvertakes: Int = 64
+    maxOvertakes: Int = 64, interTokenTarget: Double? = nil, decodeRounds: Int = 1, draftTokens: Int = 0,
+    secondLevelPages: Int = 0, preemption: PreemptionMethod = .cheapest
   ) throws(SchedulerConfigurationError) {
     guard pageSize > 0, pageSize & (pageSize - 1) == 0 else {
       throw .init(name: "pageSize", value: pageSize, expected: "a power of two")
@@ -54,6 +69,14 @@ public struct SchedulerConfiguration: Sendable, Hashable {
     try check("maxRunning", maxRunning, from: 1, to: largest)
     try check("maxWaiting", maxWaiting, from: 0, to: largest)
     try check("maxOvertakes", maxOvertakes, from: 0, to: largest)
+    try check("decodeRounds", decodeRounds, from: 1, to: 1024)
+    try check("draftTokens", draftTokens, from: 0, to: 1024)
+    try check("secondLevelPages", secondLevelPages, from: 0, to: largest / pageSize)
+    if let interTokenTarget, !(interTokenTarget > 0 && interTokenTarget.isFinite) {
+      throw .init(name: "interTokenTarget", value: Int(-1), expected: "a time above 0 seconds")
+    }
+    (self.interTokenTarget, self.decodeRounds, self.draftTokens) = (interTokenTarget, decodeRounds, draftTokens)
+    (self.secondLevelPages, self.preemption) = (secondLevelPages, preemption)
     (self.prefixCaching, self.evictionPolicy) = (prefixCaching, evictionPolicy)
     (self.queuePolicy, self.maxOvertakes) = (queuePolicy, maxOvertakes)
     (self.pageSize, self.pageCount, self.vocabularySize) = (pageSize, pageCount, vocabularySize)
@@ -61,6 +84,16 @@ public struct SchedulerConfiguration: Sendable, Hashable {
     (self.maxBatchTokens, self.maxWaiting) = (maxBatchTokens, maxWaiting)
     self.maxRunning = min(maxRunning, maxBatchTokens)
   }
+}
+
+/// How a preempted sequence gets its keys and values back. Raw values are the names of the command line.
+public enum PreemptionMethod: String, Sendable, Hashable, CaseIterable {
+  /// By the cheaper of the others, as steps and copies were measured.
+  case cheapest
+  /// They are computed again.
+  case recompute
+  /// They are copied to the second level and back; computed again only when there is no place for them.
+  case swap
 }
 
 /// A size of a `SchedulerConfiguration` that cannot work.

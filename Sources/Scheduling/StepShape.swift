@@ -18,6 +18,13 @@ public struct StepShape: Sendable, Hashable {
     self.rows += rows
   }
 
+  /// Takes such a run out again.
+  mutating func remove(count: Int, after start: Int, rows: Int) {
+    tokens -= count
+    pairs -= Self.pairs(count: count, after: start)
+    self.rows -= rows
+  }
+
   /// Pairs of a run of `count` tokens behind `start` others: each sees all before it and itself.
   public static func pairs(count: Int, after start: Int) -> Int { count * start + count * (count + 1) / 2 }
 }
@@ -27,7 +34,7 @@ extension Batch {
   public var shape: StepShape {
     var shape = StepShape()
     for sequence in sequences {
-      shape.add(count: sequence.tokens.count, after: sequence.startPosition, rows: sequence.samples ? 1 : 0)
+      shape.add(count: sequence.tokens.count, after: sequence.startPosition, rows: sequence.rowCount)
     }
     return shape
   }

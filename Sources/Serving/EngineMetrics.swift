@@ -28,6 +28,8 @@ public struct EngineMetrics: Sendable {
       counter("vllm:prefix_cache_queries_total", "Tokens that were looked up.", now.prefixCache.queriedTokens),
       counter("vllm:prefix_cache_hits_total", "Looked-up tokens that were found.", now.prefixCache.hitTokens),
       counter("vllm:num_preemptions_total", "How often a sequence gave its pages back.", now.preemptions),
+      counter("vllm:spec_decode_num_draft_tokens_total", "Tokens that were guessed.", now.draftedTokens),
+      counter("vllm:spec_decode_num_accepted_tokens_total", "Guessed tokens that held.", now.acceptedTokens),
       counter("vllm:prompt_tokens_total", "Tokens of prompts taken in.", now.promptTokens),
       counter("vllm:generation_tokens_total", "Tokens generated.", now.generatedTokens),
       requestSuccess,
@@ -102,6 +104,19 @@ public struct EngineMetrics: Sendable {
       counter("swiftlet:computed_tokens_total", "Tokens put through the model.", now.computedTokens),
       counter("swiftlet:requests_total", "Requests taken in.", now.submittedRequests),
       counter("swiftlet:evicted_pages_total", "Pages evicted from the prefix cache.", now.prefixCache.evictedPages),
+      counter("swiftlet:swaps_total", "Preemptions whose pages the second level kept.", now.swaps),
+      counter("swiftlet:saved_pages_total", "Pages copied to the second level.", now.prefixCache.savedPages),
+      counter("swiftlet:loaded_pages_total", "Pages copied back from the second level.", now.prefixCache.loadedPages),
+      counter("swiftlet:failed_copies_total", "Copies between the levels that went wrong.", now.failedCopies),
+      counter(
+        "swiftlet:second_level_hit_tokens_total", "Looked-up tokens that were found in the second level.",
+        now.prefixCache.secondLevelTokens),
+      gauge(
+        "swiftlet:second_level_cached_pages", "Pages of the second level that requests may find.",
+        now.secondLevelCachedPages),
+      gauge(
+        "swiftlet:second_level_lent_pages", "Pages that preempted requests keep in the second level.",
+        now.secondLevelLentPages),
     ]
   }
 

@@ -29,6 +29,21 @@ public struct Tensor: Sendable {
       storage: storage, dtype: dtype, shape: shape, strides: Self.contiguousStrides(shape), byteOffset: byteOffset)
   }
 
+  /// A view of `storage` whose outermost indices lie `outerStride` elements apart; within one of them there are no gaps.
+  /// - Precondition: it fits, and no two indices overlap.
+  public init(viewing storage: Storage, _ dtype: DType, _ shape: Shape, byteOffset: Int, outerStride: Int) {
+    var strides = Self.contiguousStrides(shape).array
+    precondition(
+      shape.rank > 0 && outerStride >= strides[0], "indices \(outerStride) elements apart overlap in \(shape)")
+    strides[0] = outerStride
+    let span = shape.count == 0 ? 0 : (shape[0] - 1) * outerStride + shape.count / shape[0]
+    precondition(
+      byteOffset >= 0 && byteOffset + dtype.byteCount(of: span) <= storage.byteCount,
+      "a tensor \(shape) of \(dtype) with strides \(strides) at byte \(byteOffset) does not fit "
+        + "\(storage.byteCount) bytes")
+    self.init(storage: storage, dtype: dtype, shape: shape, strides: Shape(strides), byteOffset: byteOffset)
+  }
+
   @usableFromInline init(storage: Storage, dtype: DType, shape: Shape, strides: Shape, byteOffset: Int) {
     (self.storage, self.dtype, self.shape, self.strides, self.byteOffset) = (storage, dtype, shape, strides, byteOffset)
   }

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Generation
 import Glibc
 import KernelRuntime
+import Models
 import Paging
 import Scheduling
 import Tensors
@@ -17,11 +18,14 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Threads that compute. Default: all processors that this process may use.")
   var threads: Int?
 
-  @Option(help: "Memory for keys and values, in bytes or with K, M or G. Default: one full context.")
+  @Option(help: "Memory for keys and values, in bytes or with K, M or G. Default: an eighth of the free memory.")
   var kvMemory: String?
 
-  @Option(help: "Element type of keys and values: float32, float16 or bfloat16.")
+  @Option(help: "Element type of keys and values: float32, float16, bfloat16, or int8 (half of float16, less exact).")
   var kvType = "float16"
+
+  @Option(help: "How keys and values lie in memory: layer-first, or page-first (a page's bytes together).")
+  var kvLayout = KVLayout.layerFirst.rawValue
 
   @Option(help: "Tokens in a page of keys and values, a power of two.")
   var pageSize = 16
@@ -44,6 +48,20 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "How many newer requests may go before one that waits.")
   var maxOvertakes = 64
 
+  @Option(
+    name: .customLong("itl-target"),
+    help: "Milliseconds between a request's tokens that prompts of others shall not exceed; 0 for no limit.")
+  var interTokenTarget = 50.0
+
+  @Option(help: "Steps that may follow one decision while all requests decode and none arrives.")
+  var decodeSteps = 8
+
+  @Option(help: "Tokens guessed ahead, at most, from what the request has said before; 0 for none.")
+  var draftTokens = 0
+
+  @Option(help: "How requests get pages back that others needed: cheapest, recompute or swap.")
+  var preemption = PreemptionMethod.cheapest.rawValue
+
   func validate() throws {
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads is \(threads); it must be 1 to 1024")
@@ -62,10 +80,14 @@ struct ModelOptions: ParsableArguments {
 
   func engineOptions() throws -> ModelEngineOptions {
     var options = ModelEngineOptions(threads: threads ?? WorkerPool.usableProcessors)
-    guard let type = DType(rawValue: kvType), [.float32, .float16, .bfloat16].contains(type) else {
-      throw ValidationError("--kv-type is \(kvType); it must be float32, float16 or bfloat16")
+    guard let type = DType(rawValue: kvType), [.float32, .float16, .bfloat16, .int8].contains(type) else {
+      throw ValidationError("--kv-type is \(kvType); it must be float32, float16, bfloat16 or int8")
     }
     options.kvType = type
+    guard let layout = KVLayout(rawValue: kvLayout) else {
+      throw ValidationError("--kv-layout is \(kvLayout); it must be layer-first or page-first")
+    }
+    options.kvLayout = layout
     if let kvMemory {
       guard let bytes = ByteSize.parse(kvMemory) else {
         throw ValidationError("--kv-memory is \(kvMemory); write a size such as 512M or 2G")
@@ -88,6 +110,22 @@ struct ModelOptions: ParsableArguments {
       throw ValidationError("--max-overtakes is \(maxOvertakes); it must be 0 to 1000000")
     }
     options.maxOvertakes = maxOvertakes
+    guard (0...1_000_000).contains(interTokenTarget) else {
+      throw ValidationError("--itl-target is \(interTokenTarget); it must be milliseconds from 0 to 1000000")
+    }
+    options.interTokenTarget = interTokenTarget == 0 ? nil : interTokenTarget / 1000
+    guard (1...1024).contains(decodeSteps) else {
+      throw ValidationError("--decode-steps is \(decodeSteps); it must be 1 to 1024")
+    }
+    options.decodeRounds = decodeSteps
+    guard (0...64).contains(draftTokens) else {
+      throw ValidationError("--draft-tokens is \(draftTokens); it must be 0 to 64")
+    }
+    options.draftTokens = draftTokens
+    guard let preemption = PreemptionMethod(rawValue: preemption) else {
+      throw ValidationError("--preemption is \(preemption); it must be cheapest, recompute or swap")
+    }
+    options.preemption = preemption
     return options
   }
 

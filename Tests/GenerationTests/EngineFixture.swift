@@ -46,6 +46,13 @@ func makeEngine(
     makeRunner: { ScriptedRunner(scheduler, script) })
 }
 
+/// An engine on a scheduler of these sizes.
+func makeEngine(_ scheduler: SchedulerConfiguration, script: ScriptedRunner.Script = .init()) async throws -> Engine {
+  try await Engine(
+    configuration: EngineConfiguration(scheduler: scheduler), makeDecoder: { LetterDecoder() },
+    makeRunner: { ScriptedRunner(scheduler, script) })
+}
+
 /// A greedy request.
 func greedy(_ prompt: [Int32], maxTokens: Int) -> GenerationRequest {
   var request = GenerationRequest(id: "\(prompt)", prompt: prompt, maxTokens: maxTokens)

@@ -1,5 +1,6 @@
 import Generation
 import Glibc
+import Paging
 import Scheduling
 
 /// A model whose next token is a function of all tokens before it, read back through the pages of a KV memory that
@@ -11,6 +12,8 @@ final class ScriptedRunner: ModelRunning {
   private var slots: [Int32]
   private let rows: UnsafeMutablePointer<Float>
   private var rowCount = 0
+  private var saved: [SlotID: [Int32]] = [:]
+  private let pageSize: Int
   private let script: Script
 
   /// What a test adds to the model.
@@ -21,15 +24,35 @@ final class ScriptedRunner: ModelRunning {
     var poison: @Sendable (BatchSequence) -> Float? = { _ in nil }
     /// Called with what was chosen.
     var afterSampling: @Sendable ([Int32]) throws -> [Int32] = { $0 }
+    /// Whether most tokens go round in a circle, so that guesses hold.
+    var isRepetitive = false
+    /// Which copies between the levels go wrong.
+    var isFailing: @Sendable (PageCopy) -> Bool = { _ in false }
   }
 
   init(_ configuration: SchedulerConfiguration, _ script: Script = Script()) {
     slots = Array(repeating: -1, count: configuration.pageCount * configuration.pageSize)
-    rows = .allocate(capacity: configuration.maxRunning * Self.vocabulary)
+    pageSize = configuration.pageSize
+    rows = .allocate(capacity: configuration.maxSampledRows * Self.vocabulary)
     self.script = script
   }
 
   deinit { rows.deallocate() }
+
+  func copy(_ copies: [PageCopy]) -> [Bool] {
+    copies.map { copy in
+      switch copy {
+      case .save(let page, let slot):
+        saved[slot] = Array(slots[Int(page) * pageSize..<(Int(page) + 1) * pageSize])
+        return script.isFailing(copy)
+      case .load(let slot, let page):
+        let bytes = script.isFailing(copy) ? nil : saved[slot]
+        let garbage = [Int32](repeating: -7, count: pageSize)
+        slots.replaceSubrange(Int(page) * pageSize..<(Int(page) + 1) * pageSize, with: bytes ?? garbage)
+        return bytes == nil
+      }
+    }
+  }
 
   func forward(_ batch: Batch) throws {
     try script.beforeStep(batch)
@@ -41,11 +64,14 @@ final class ScriptedRunner: ModelRunning {
     }
     rowCount = 0
     for entry in batch.sequences where entry.samples {
-      let hash = Self.hash((0..<entry.endPosition).lazy.map { self.slots[slot(entry, $0)] })
-      let row = logits(rowCount)
-      for token in 0..<Self.vocabulary { row[token] = Self.logit(of: token, after: hash) }
-      if let poison = script.poison(entry) { row[3] = poison }
-      rowCount += 1
+      for end in entry.endPosition - entry.drafts...entry.endPosition {
+        let hash = Self.hash((0..<end).lazy.map { self.slots[slot(entry, $0)] })
+        let row = logits(rowCount)
+        for token in 0..<Self.vocabulary { row[token] = Self.logit(of: token, after: hash) }
+        if script.isRepetitive { row[Self.expected(after: hash, end)] += 9 }
+        if let poison = script.poison(entry) { row[3] = poison }
+        rowCount += 1
+      }
     }
   }
 
@@ -62,13 +88,14 @@ final class ScriptedRunner: ModelRunning {
 
   /// The output for a prompt that runs alone, greedy unless drawn. `change` is applied to the logits, given the output so far.
   static func output(
-    after prompt: [Int32], count: Int, draws: [Draw]? = nil,
+    after prompt: [Int32], count: Int, draws: [Draw]? = nil, isRepetitive: Bool = false,
     change: (inout [Float], [Int32]) -> Void = { _, _ in }
   ) -> [Int32] {
     var output: [Int32] = []
     for index in 0..<count {
       let hash = hash(prompt + output)
       var row = (0..<vocabulary).map { logit(of: $0, after: hash) }
+      if isRepetitive { row[expected(after: hash, prompt.count + index)] += 9 }
       change(&row, output)
       output.append(choose(row, draws?[index] ?? Draw(temperature: 0, uniform: 0)))
     }
@@ -79,6 +106,11 @@ final class ScriptedRunner: ModelRunning {
     var hash: UInt32 = 2_166_136_261
     for token in tokens { hash = (hash ^ UInt32(bitPattern: token)) &* 16_777_619 }
     return hash
+  }
+
+  /// The next of five tokens, except now and then.
+  private static func expected(after hash: UInt32, _ count: Int) -> Int {
+    (hash >> 11) % 8 == 0 ? Int(hash >> 14) % vocabulary : 3 + count % 5
   }
 
   /// In [0, 4), different for each token.

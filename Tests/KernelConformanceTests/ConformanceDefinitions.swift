@@ -35,7 +35,7 @@ enum ConformanceDefinitions {
     }
   }
 
-  private static let cacheTypes: [DType] = [.float32, .float16, .bfloat16]
+  private static let cacheTypes: [DType] = [.float32, .float16, .bfloat16, .int8]
 
   private static let keyValueStore = cacheTypes.flatMap { type in
     [(1, 16, 1), (3, 64, 16), (2, 5, 16), (1, 128, 1)].map { heads, dimension, pageSize in
@@ -53,7 +53,8 @@ enum ConformanceDefinitions {
     + [1, 5, 16, 40].flatMap { window in
       [1, 16].map { pageSize in
         PagedAttention.definition(
-          queryHeads: 4, keyValueHeads: 2, headDimension: 16, pageSize: pageSize, cacheType: .float32, window: window)
+          queryHeads: 4, keyValueHeads: 2, headDimension: 16, pageSize: pageSize,
+          cacheType: window == 5 ? .int8 : .float32, window: window)
       }
     }
 

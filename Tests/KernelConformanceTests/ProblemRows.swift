@@ -42,8 +42,9 @@ extension Problem {
     guard definition.opType == "kv_store", let slots = tensors["slots"]?.int32s else {
       return output.narrow(0, from: row, count: 1)
     }
-    let shape = output.shape
-    return output.reshaped([shape[0] * shape[1], shape[2], shape[3]]).narrow(0, from: Int(slots[row]), count: 1)
+    let extents = output.shape.array
+    return output.reshaped(Shape([extents[0] * extents[1]] + extents.dropFirst(2)))
+      .narrow(0, from: Int(slots[row]), count: 1)
   }
 }
 
@@ -71,6 +72,9 @@ extension Problem {
     }
     for name in ["k_cache", "v_cache"] {
       problem.tensors[name] = tensors[name]?.reshaped([cache.shape[0] * size, 1, keyValueHeads, dimension])
+    }
+    for name in ["k_scale", "v_scale"] {
+      problem.tensors[name] = tensors[name]?.reshaped([cache.shape[0] * size, 1, keyValueHeads])
     }
     problem.tensors["kv_indptr"] = Tensor(offsets, [offsets.count])
     problem.tensors["kv_indices"] = Tensor(slots, [slots.count])

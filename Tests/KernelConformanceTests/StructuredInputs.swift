@@ -25,6 +25,17 @@ enum StructuredInputs {
           keys.elements(as: Float.self)[keys.count - 1 - i] = -special[i]
         }
       }
+      // Scales of zero, subnormal ones, NaN, and elements halfway between two whole numbers of them.
+      guard let values = problem.tensors["v"], values.count >= 5 else { return }
+      let width = values.shape[2], rows: [Float] = [0, 0x1p-149, 0x1.9p-142, 0x1p-126, 3.4e38, .nan, .infinity]
+      for row in 0..<min(rows.count, values.count / width) {
+        for i in 0..<width { values.elements(as: Float.self)[row * width + i] = rows[row] * Float(i % 3 - 1) }
+      }
+      for row in rows.count..<max(rows.count, min(rows.count + 4, values.count / width)) {
+        for i in 0..<width {
+          values.elements(as: Float.self)[row * width + i] = i == 0 ? 127 : Float(i % 253) - 126.5
+        }
+      }
     },
     "sampling": { problem, workload, random in
       let rows = workload.rows
@@ -58,8 +69,12 @@ extension Problem {
 
   /// Gives each sequence pages of its own in random order; slots that no sequence uses hold NaN.
   fileprivate mutating func setPages(_ workload: WorkloadCase, _ random: inout SeededGenerator) {
-    guard let keys = tensors["k_cache"], let values = tensors["v_cache"] else { return }
-    let size = keys.shape[1], slotBytes = keys.dtype.byteCount(of: keys.shape[2] * keys.shape[3])
+    guard let keys = tensors["k_cache"] else { return }
+    let size = keys.shape[1], caches = ["k_cache", "v_cache", "k_scale", "v_scale"].compactMap { tensors[$0] }
+    // Scales make elements of the size that other types have.
+    for scales in caches where scales.shape.rank == 3 {
+      for i in 0..<scales.count { scales.elements(as: Float.self)[i] /= 128 }
+    }
     var free = (0..<Int32(keys.shape[0])).shuffled(using: &random)
     var queries: [Int32] = [0], table: [Int32] = [0], indices: [Int32] = [], last: [Int32] = []
     var used = Set<Int>()
@@ -73,7 +88,10 @@ extension Problem {
       last.append(Int32(sequence.length - max(0, count - 1) * size))
     }
     for slot in 0..<keys.shape[0] * size where !used.contains(slot) {
-      for cache in [keys, values] { memset(cache.pointer + slot * slotBytes, 0xFF, slotBytes) }
+      for cache in caches {
+        let slotBytes = cache.byteCount / (keys.shape[0] * size)
+        memset(cache.pointer + slot * slotBytes, 0xFF, slotBytes)
+      }
     }
     tensors["qo_indptr"] = Tensor(queries, [queries.count])
     tensors["kv_indptr"] = Tensor(table, [table.count])

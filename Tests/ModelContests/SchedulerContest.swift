@@ -6,23 +6,29 @@ import Scheduling
 public enum SchedulerOperation: Sendable, CustomStringConvertible {
   case submit(prompt: [Int32], maxTokens: Int, stopsAt3: Bool, salt: String, priority: Int)
   case cancel(Int)
-  case preempt
+  case preempt(PreemptionMethod?)
   case clearCache
+  /// All cached pages go to the second level.
+  case evictCache
   case step
   case failedStep
   /// A step in which one of the rows has no token.
   case stepWithBrokenRow(Int)
+  /// A step in which one of the copies between the levels fails.
+  case stepWithBrokenCopy(Int)
 
   public var description: String {
     switch self {
     case .submit(let prompt, let maxTokens, let stopsAt3, let salt, let priority):
       ".submit(prompt: \(prompt), maxTokens: \(maxTokens), stopsAt3: \(stopsAt3), salt: \"\(salt)\", priority: \(priority)),"
     case .cancel(let index): ".cancel(\(index)),"
-    case .preempt: ".preempt,"
+    case .preempt(let method): ".preempt(\(method.map { ".\($0)" } ?? "nil")),"
     case .clearCache: ".clearCache,"
+    case .evictCache: ".evictCache,"
     case .step: ".step,"
     case .failedStep: ".failedStep,"
     case .stepWithBrokenRow(let row): ".stepWithBrokenRow(\(row)),"
+    case .stepWithBrokenCopy(let copy): ".stepWithBrokenCopy(\(copy)),"
     }
   }
 
@@ -42,10 +48,11 @@ public enum SchedulerOperation: Sendable, CustomStringConvertible {
         prompt: prompt, maxTokens: Int.random(in: 1...60, using: &random), stopsAt3: Bool.random(using: &random),
         salt: Int.random(in: 0..<4, using: &random) == 0 ? "x" : "", priority: Int.random(in: -2...2, using: &random))
     case 24, 25: return .cancel(Int.random(in: 0..<64, using: &random))
-    case 26, 27: return .preempt
-    case 28: return .clearCache
-    case 29: return .failedStep
-    case 30: return .stepWithBrokenRow(Int.random(in: 0..<16, using: &random))
+    case 26...29: return .preempt([nil, .recompute, .swap, .swap][Int.random(in: 0..<4, using: &random)])
+    case 30: return Bool.random(using: &random) ? .clearCache : .evictCache
+    case 31: return .failedStep
+    case 32: return .stepWithBrokenRow(Int.random(in: 0..<16, using: &random))
+    case 33, 34: return .stepWithBrokenCopy(Int.random(in: 0..<16, using: &random))
     default: return .step
     }
   }
@@ -75,6 +82,8 @@ public final class SchedulerContest {
   private var ended: Set<Int> = []
   private var oldest = -1
   private var stepsOfOldest = 0
+  /// Steps that followed another without a decision.
+  private var rounds = 0
 
   private init(_ configuration: SchedulerConfiguration) {
     self.configuration = configuration
@@ -82,9 +91,25 @@ public final class SchedulerContest {
     model = NullModel(configuration)
   }
 
+  /// Tokens that were guessed and held, and pages that came back from the second level, of all contests; so that a test can
+  /// tell that such things happened.
+  public struct Seen: Sendable {
+    public var accepted = 0, loaded = 0, swaps = 0, failedCopies = 0, rounds = 0
+    public init() {}
+  }
+
   /// What goes wrong, if anything does, in these operations and in letting everything finish afterwards.
-  public static func failure(_ configuration: SchedulerConfiguration, _ operations: [SchedulerOperation]) -> Failure? {
+  public static func failure(
+    _ configuration: SchedulerConfiguration, _ operations: [SchedulerOperation], seen: inout Seen
+  ) -> Failure? {
     let contest = SchedulerContest(configuration)
+    defer {
+      seen.accepted += contest.scheduler.acceptedTokens
+      seen.loaded += contest.scheduler.cacheStatistics.loadedPages
+      seen.swaps += contest.scheduler.swaps
+      seen.failedCopies += contest.scheduler.failedCopies
+      seen.rounds += contest.rounds
+    }
     do {
       for operation in operations {
         try contest.play(operation)
@@ -105,6 +130,11 @@ public final class SchedulerContest {
     }
   }
 
+  public static func failure(_ configuration: SchedulerConfiguration, _ operations: [SchedulerOperation]) -> Failure? {
+    var seen = Seen()
+    return failure(configuration, operations, seen: &seen)
+  }
+
   private func require(_ holds: Bool, _ sentence: @autoclosure () -> String) throws {
     if !holds { throw Failure(description: sentence()) }
   }
@@ -117,9 +147,10 @@ public final class SchedulerContest {
       (request.cacheSalt, request.priority) = (salt, priority)
       try submit(request)
     case .cancel(let index): try cancel(index)
-    case .preempt: scheduler.preemptNewest()
+    case .preempt(let method): scheduler.preemptNewest(by: method)
     case .clearCache: scheduler.clearCache()
-    case .step, .failedStep, .stepWithBrokenRow: try step(operation)
+    case .evictCache: scheduler.evictCache()
+    case .step, .failedStep, .stepWithBrokenRow, .stepWithBrokenCopy: try step(operation)
     }
   }
 
@@ -165,36 +196,83 @@ public final class SchedulerContest {
   }
 
   private func step(_ operation: SchedulerOperation) throws {
-    guard let batch = scheduler.schedule() else {
+    guard var batch = scheduler.schedule() else {
       try require(live.isEmpty, "\(live.count) are live, but nothing is scheduled")
       return
     }
-    try checkShape(of: batch)
     try checkFairness(batch)
+    while true {
+      guard try copy(batch, operation) else { return }
+      guard try run(batch, operation), batch.rounds > 1, let next = scheduler.scheduleNext(after: batch) else { return }
+      try checkRound(next, after: batch)
+      batch = next
+    }
+  }
+
+  /// - Returns: whether the batch stands.
+  private func copy(_ batch: Batch, _ operation: SchedulerOperation) throws -> Bool {
+    var broken: Int?
+    if case .stepWithBrokenCopy(let copy) = operation, !batch.copies.isEmpty { broken = copy % batch.copies.count }
+    let failed = model.copy(batch.copies) { $0 == broken }
+    try require(broken != nil || !failed.contains(true), "\(batch.copies) load what was not saved")
+    return scheduler.noteCopies(batch, failed: failed)
+  }
+
+  /// - Returns: whether it was committed.
+  private func run(_ batch: Batch, _ operation: SchedulerOperation) throws -> Bool {
+    try checkShape(of: batch)
     if case .failedStep = operation {
       for update in scheduler.fail(batch) { try end(update, .failed) }
-      return
+      return false
     }
     let sampled = model.run(batch) { Self.start(live[$0]?.salt ?? "") }
-    let expected = batch.sequences.filter(\.samples).map { live[$0.handle]?.continuation.nextToken ?? -1 }
+    let expected = batch.sequences.filter(\.samples).flatMap { expectedRows($0) }
     try require(sampled == expected, "\(sampled) instead of \(expected) in \(batch)")
     var brokenRow: Int?
     if case .stepWithBrokenRow(let row) = operation, !sampled.isEmpty { brokenRow = row % sampled.count }
     try commit(batch, sampled, brokenRow)
+    scheduler.observe(batch, seconds: 1e-3 * Double(5 + batch.tokenCount % 7))
+    return true
+  }
+
+  /// What is to be chosen from each row: behind the certain tokens, and behind each guess.
+  private func expectedRows(_ entry: BatchSequence) -> [Int32] {
+    guard var continuation = live[entry.handle]?.continuation else { return [] }
+    var rows = [continuation.nextToken]
+    for guess in entry.tokens.suffix(entry.drafts) {
+      continuation.append(guess)
+      rows.append(continuation.nextToken)
+    }
+    return rows
+  }
+
+  /// A step without a decision holds those that are live of the one before, decoding, and needs nothing.
+  private func checkRound(_ batch: Batch, after last: Batch) throws {
+    let handles = last.sequences.map(\.handle).filter { live[$0] != nil }
+    try require(batch.sequences.map(\.handle) == handles, "\(batch) follows \(last)")
+    try require(batch.rounds == last.rounds - 1 && scheduler.waitingCount == 0, "\(batch) should not follow")
+    try require(batch.copies.isEmpty, "\(batch) has copies")
+    rounds += 1
   }
 
   private func checkShape(of batch: Batch) throws {
     try require(batch.tokenCount <= configuration.maxBatchTokens, "\(batch.tokenCount) tokens in a step")
     try require(batch.sequences.count <= configuration.maxRunning, "\(batch.sequences.count) sequences in a step")
+    try require(batch.sampleCount <= configuration.maxSampledRows, "\(batch.sampleCount) rows in a step")
     try require(Set(batch.sequences.map(\.handle)).count == batch.sequences.count, "a sequence is in the batch twice")
     var written: Set<PageID> = []
     for entry in batch.sequences {
       guard let known = live[entry.handle] else { throw Failure(description: "\(entry.handle) is not live") }
       let pages = (entry.endPosition + configuration.pageSize - 1) / configuration.pageSize
       try require(!entry.tokens.isEmpty && entry.pages.count == pages, "\(entry) should have \(pages) pages")
-      try require(entry.endPosition <= known.tokens.count, "\(entry) has \(known.tokens.count) tokens")
-      try require(entry.tokens[...] == known.tokens[entry.startPosition..<entry.endPosition], "\(entry): other tokens")
-      try require(entry.samples == (entry.endPosition == known.tokens.count), "\(entry) samples: \(entry.samples)")
+      let end = entry.endPosition - entry.drafts
+      try require(end <= known.tokens.count, "\(entry) has \(known.tokens.count) tokens")
+      try require(
+        entry.tokens.dropLast(entry.drafts) == known.tokens[entry.startPosition..<end], "\(entry): other tokens")
+      try require(entry.samples == (end == known.tokens.count), "\(entry) samples: \(entry.samples)")
+      try require(entry.drafts == 0 || entry.samples, "\(entry) guesses without a row")
+      let left = known.limit - (known.tokens.count - known.promptCount)
+      try require(entry.drafts < left, "\(entry) guesses beyond its \(left) tokens")
       for page in entry.pages[(entry.startPosition / configuration.pageSize)...] {
         try require(written.insert(page).inserted, "page \(page) is written by two sequences")
       }
@@ -228,13 +306,26 @@ public final class SchedulerContest {
   private func commit(_ batch: Batch, _ sampled: [Int32], _ brokenRow: Int?) throws {
     var rows: [Int32?] = sampled
     if let brokenRow { rows[brokenRow] = nil }
-    let updates = scheduler.commit(batch, sampled: rows)
-    let handles = batch.sequences.filter(\.samples).map(\.handle)
-    try require(updates.map(\.handle) == handles, "\(updates) for \(handles)")
-    for (update, row) in zip(updates, rows) {
+    var updates = scheduler.commit(batch, sampled: rows)[...]
+    var row = 0
+    for entry in batch.sequences where entry.samples {
+      try take(entry, rows[row..<row + entry.rowCount], &updates)
+      row += entry.rowCount
+    }
+    try require(updates.isEmpty, "\(updates) are too many")
+  }
+
+  /// Takes the updates of one sequence: a row's token, and the next row's if that token was guessed.
+  private func take(_ entry: BatchSequence, _ rows: ArraySlice<Int32?>, _ updates: inout ArraySlice<Update>) throws {
+    let guesses = Array(entry.tokens.suffix(entry.drafts))
+    for (index, row) in rows.enumerated() {
+      guard let update = updates.first, update.handle == entry.handle, update.row == rows.startIndex + index else {
+        throw Failure(description: "\(updates.first.map { "\($0)" } ?? "nothing") for row \(index) of \(entry)")
+      }
+      updates.removeFirst()
       guard let token = row else {
         try end(update, .failed)
-        continue
+        return
       }
       live[update.handle]?.tokens.append(token)
       live[update.handle]?.continuation.append(token)
@@ -242,13 +333,11 @@ public final class SchedulerContest {
       let output = known.tokens.count - known.promptCount
       try require(update.token == token && update.usage.completionTokens == output, "\(update) after \(output) tokens")
       try require((0..<known.promptCount).contains(update.usage.cachedTokens), "\(update) of \(known.promptCount)")
-      if known.stopTokens.contains(token) {
-        try end(update, .stop)
-      } else if output == known.limit {
-        try end(update, .length)
-      } else {
-        try require(update.finish == nil, "\(update) ends too early")
-      }
+      if known.stopTokens.contains(token) { return try end(update, .stop) }
+      if output == known.limit { return try end(update, .length) }
+      try require(update.finish == nil, "\(update) ends too early")
+      // The next row stands only behind a guess that held, and if something could be chosen from it.
+      guard index < guesses.count, guesses[index] == token, rows[rows.startIndex + index + 1] != nil else { return }
     }
   }
 }

@@ -38,6 +38,8 @@ final class SchedulerDriver {
     for handle in batch.sequences.map(\.handle) where !admitted.contains(handle) { admitted.append(handle) }
     mostHeldPages = max(
       mostHeldPages, configuration.pageCount - scheduler.freePages - scheduler.cachedPages)
+    let failed = model.copy(batch.copies)
+    if failed.contains(true) || !scheduler.noteCopies(batch, failed: failed) { throw CopyFailure() }
     for update in scheduler.commit(batch, sampled: model.run(batch) { _ in 0 }) {
       if let token = update.token { outputs[update.handle, default: []].append(token) }
       last[update.handle] = update
@@ -68,6 +70,9 @@ final class SchedulerDriver {
     }
   }
 }
+
+/// A page was to be loaded that was not saved.
+struct CopyFailure: Error {}
 
 /// Tokens that differ for each number.
 func tokens(_ count: Int, _ number: Int = 0) -> [Int32] {

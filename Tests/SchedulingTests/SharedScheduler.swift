@@ -17,7 +17,16 @@ final class SharedScheduler {
 
   func submit(_ request: GenerationRequest) throws(AdmissionError) -> Int { try scheduler.submit(request) }
   func cancel(_ handle: Int) -> Update? { scheduler.cancel(handle) }
-  func preemptNewest() { scheduler.preemptNewest() }
+  var swaps: Int { scheduler.swaps }
+  var acceptedTokens: Int { scheduler.acceptedTokens }
+  var draftedTokens: Int { scheduler.draftedTokens }
+  var stepCosts: StepCostModel { scheduler.stepCosts }
+  var secondLevelPages: (cached: Int, lent: Int) { scheduler.secondLevelPages }
+  func observe(_ batch: Batch, seconds: Double) { scheduler.observe(batch, seconds: seconds) }
+  func evictCache() { scheduler.evictCache() }
+  func scheduleNext(after batch: Batch) -> Batch? { scheduler.scheduleNext(after: batch) }
+  func noteCopies(_ batch: Batch, failed: [Bool]) -> Bool { scheduler.noteCopies(batch, failed: failed) }
+  func preemptNewest(by method: PreemptionMethod? = nil) { scheduler.preemptNewest(by: method) }
   func clearCache() { scheduler.clearCache() }
   func schedule() -> Batch? { scheduler.schedule() }
   func commit(_ batch: Batch, sampled: [Int32?]) -> [Update] { scheduler.commit(batch, sampled: sampled) }

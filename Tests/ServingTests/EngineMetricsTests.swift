@@ -17,6 +17,10 @@ import Testing
     statistics.prefixCache.queriedTokens = 640
     statistics.prefixCache.hitTokens = 160
     statistics.prefixCache.evictedPages = 7
+    (statistics.prefixCache.savedPages, statistics.prefixCache.loadedPages) = (31, 29)
+    (statistics.prefixCache.secondLevelTokens, statistics.swaps, statistics.failedCopies) = (480, 4, 1)
+    (statistics.secondLevelCachedPages, statistics.secondLevelLentPages) = (13, 6)
+    (statistics.draftedTokens, statistics.acceptedTokens) = (50, 33)
     return statistics
   }
 
@@ -32,6 +36,7 @@ import Testing
       "sglang:num_queue_reqs", "sglang:token_usage", "sglang:num_used_tokens", "sglang:gen_throughput",
       "sglang:cache_hit_rate", "sglang:max_total_num_tokens", "sglang:kv_available_tokens",
       "sglang:kv_evictable_tokens", "sglang:kv_used_tokens", "swiftlet:largest_token_gap_seconds",
+      "swiftlet:second_level_cached_pages", "swiftlet:second_level_lent_pages",
     ]
     let counters = [
       "vllm:prefix_cache_queries_total", "vllm:prefix_cache_hits_total", "vllm:num_preemptions_total",
@@ -40,6 +45,9 @@ import Testing
       "sglang:evicted_tokens_total", "sglang:num_requests_total", "sglang:num_aborted_requests_total",
       "sglang:num_retracted_requests_total", "swiftlet:steps_total", "swiftlet:computed_tokens_total",
       "swiftlet:requests_total", "swiftlet:evicted_pages_total",
+      "vllm:spec_decode_num_draft_tokens_total", "vllm:spec_decode_num_accepted_tokens_total", "swiftlet:swaps_total",
+      "swiftlet:saved_pages_total", "swiftlet:loaded_pages_total", "swiftlet:failed_copies_total",
+      "swiftlet:second_level_hit_tokens_total",
     ]
     let histograms = [
       "vllm:time_to_first_token_seconds", "vllm:inter_token_latency_seconds",
@@ -68,7 +76,11 @@ import Testing
       ("sglang:kv_available_tokens", "640"), ("sglang:kv_evictable_tokens", "560"), ("sglang:cache_hit_rate", "0.25"),
       ("sglang:gen_throughput", "41.5"), ("sglang:evicted_tokens_total", "112"), ("sglang:num_requests_total", "12"),
       ("sglang:num_aborted_requests_total", "2"), ("swiftlet:steps_total", "90"),
-      ("swiftlet:evicted_pages_total", "7"),
+      ("swiftlet:evicted_pages_total", "7"), ("swiftlet:saved_pages_total", "31"),
+      ("swiftlet:loaded_pages_total", "29"), ("swiftlet:second_level_hit_tokens_total", "480"),
+      ("swiftlet:swaps_total", "4"), ("swiftlet:failed_copies_total", "1"),
+      ("swiftlet:second_level_cached_pages", "13"), ("swiftlet:second_level_lent_pages", "6"),
+      ("vllm:spec_decode_num_draft_tokens_total", "50"), ("vllm:spec_decode_num_accepted_tokens_total", "33"),
     ] {
       #expect(lines.contains("\(name){model_name=\"tiny\"} \(value)"), "\(name)")
     }

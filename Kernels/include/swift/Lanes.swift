@@ -52,6 +52,27 @@ typealias Bytes64 = SIMD8<UInt64>
   #endif
 }
 
+/// Sixteen signed bytes as float32.
+@inline(__always) func loadInt8(_ p: UnsafeRawPointer) -> Lanes {
+  #if ISA_AVX512
+    let bytes = unsafeBitCast(p.loadUnaligned(as: SIMD4<Int32>.self), to: __m128i.self)
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))
+  #elseif ISA_AVX2
+    let bytes = p.loadUnaligned(as: SIMD4<Int32>.self)
+    let high = SIMD4(bytes[2], bytes[3], 0, 0)
+    return Lanes(
+      lowHalf: _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(unsafeBitCast(bytes, to: __m128i.self))),
+      highHalf: _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(unsafeBitCast(high, to: __m128i.self))))
+  #else
+    // Byte k of each word, by shifts; then the bytes in their order.
+    let words = p.loadUnaligned(as: SIMD4<Int32>.self)
+    let a = (words &<< 24) &>> 24, b = (words &<< 16) &>> 24, c = (words &<< 8) &>> 24, d = words &>> 24
+    return floats(
+      IntLanes(
+        a[0], b[0], c[0], d[0], a[1], b[1], c[1], d[1], a[2], b[2], c[2], d[2], a[3], b[3], c[3], d[3]))
+  #endif
+}
+
 /// Sixteen bfloat16 numbers as float32.
 @inline(__always) func loadBFloat16(_ p: UnsafeRawPointer) -> Lanes {
   #if ISA_AVX512

@@ -13,7 +13,7 @@ extension CostFormulas {
     } else {
       scored = axis("head_dim") ?? axis("qk_dim") ?? 0
       summed = axis("head_dim") ?? axis("vo_dim") ?? 0
-      position = slotBytes("k_cache") + slotBytes("v_cache") + rowOf("k") + rowOf("v")
+      position = pagedBytes + rowOf("k") + rowOf("v")
     }
     let seen = visible
     var bytes = bytes(of: definition.outputs) + position * seen.positions

@@ -24,7 +24,7 @@ struct CostFormulas {
       // What is read, and as many slots as there are new keys and values.
       let slots = Double(axes["num_tokens"] ?? 0)
       return WorkCost(
-        bytes: size("k") + size("v") + size("slots") + slots * (slotBytes("k_cache") + slotBytes("v_cache")),
+        bytes: size("k") + size("v") + size("slots") + slots * pagedBytes,
         operations: 0)
     case "rope":
       let rotated = elements(["q_out", "k_out"]) * share("rotary_dim", of: "head_size")
@@ -92,6 +92,9 @@ struct CostFormulas {
 
   /// Bytes of one position of a cache [pages, page size, …].
   func slotBytes(_ name: String) -> Double { rowBytes(name) / max(1, axis("page_size") ?? 1) }
+
+  /// Bytes of one position of keys and values [pages, page size, …], scales included.
+  var pagedBytes: Double { ["k_cache", "v_cache", "k_scale", "v_scale"].reduce(0) { $0 + slotBytes($1) } }
 
   /// Bytes of the rows of `table` that an index input names, each once; of one row when the indices are not known.
   private func rows(_ table: String, reachedBy indices: String) -> Double {

@@ -7,8 +7,8 @@ typealias AxisSizes = InlineArray<16, Int>
 /// A definition joined to the solutions that compute it: made once at load, called each step.
 ///
 /// `apply` checks ranks, types, constant axes, that a variable axis has one size in all arguments, and that tensors are
-/// contiguous (rows may lie apart where the definition has the tag `strided:<argument>`), then calls the kernel that was
-/// chosen for the shape.
+/// contiguous (rows may lie apart where the definition has the tag `strided:<argument>`, pages where it has
+/// `strided_pages:<argument>`, which compiled libraries then refuse), and calls the kernel that was chosen for the shape.
 public struct BoundKernel: Sendable {
   public let definition: Definition
   /// The chosen solution's name: the one for all shapes, as it was at bind.
@@ -39,7 +39,8 @@ public struct BoundKernel: Sendable {
         axes[i] = definition.axes[axis]?.value ?? (-1 - (variables.firstIndex(of: axis) ?? 0))
       }
       return Parameter(
-        dtype: spec.dtype, isScalar: spec.shape == nil, isStrided: definition.tags.contains("strided:\(name)"),
+        dtype: spec.dtype, isScalar: spec.shape == nil,
+        isStrided: definition.tags.contains("strided:\(name)") || definition.tags.contains("strided_pages:\(name)"),
         rank: spec.shape?.count ?? 0, axes: axes)
     }
   }

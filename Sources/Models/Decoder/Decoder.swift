@@ -74,11 +74,12 @@ public final class Decoder: Model {
     try layer.kernels.rope(
       query: b.query, key: b.key, cosSinCache: rotaryTable, positions: batch.positions, on: stream)
     try layer.kernels.store(
-      key: b.key, value: b.value, keyCache: kv.keys[index], valueCache: kv.values[index], slots: batch.slots, on: stream
-    )
+      key: b.key, value: b.value, keyCache: kv.keys[index], valueCache: kv.values[index],
+      keyScales: kv.keyScales?[index], valueScales: kv.valueScales?[index], slots: batch.slots, on: stream)
     try layer.kernels.attention(
-      query: b.query, keyCache: kv.keys[index], valueCache: kv.values[index], qoIndptr: batch.qoIndptr,
-      kvIndptr: batch.kvIndptr, kvIndices: batch.kvIndices, kvLastPageLen: batch.kvLastPageLen, output: b.attention,
+      query: b.query, keyCache: kv.keys[index], valueCache: kv.values[index], keyScales: kv.keyScales?[index],
+      valueScales: kv.valueScales?[index], qoIndptr: batch.qoIndptr, kvIndptr: batch.kvIndptr,
+      kvIndices: batch.kvIndices, kvLastPageLen: batch.kvLastPageLen, output: b.attention,
       lse: b.lse, on: stream)
     try layer.output(b.attention.flattened, output: b.hidden, on: stream)
   }

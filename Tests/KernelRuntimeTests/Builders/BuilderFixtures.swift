@@ -26,13 +26,14 @@ enum Tools {
 
 enum Fixtures {
   /// y [n, d] = x [n, d] · factor
-  static func scale(_ dtype: DType = .float32, factor: DType = .float32, reference: String? = nil) throws -> Definition
-  {
+  static func scale(
+    _ dtype: DType = .float32, factor: DType = .float32, reference: String? = nil, tags: [String] = []
+  ) throws -> Definition {
     try Definition(
       name: "scale_d3", opType: "scale", axes: ["n": .var, "d": .const(3)],
       inputs: ["x": .tensor("n", "d", dtype: dtype), "factor": .scalar(factor)],
       outputs: ["y": .tensor("n", "d", dtype: dtype)],
-      reference: reference ?? "def run(x, factor):\n    return x * factor\n")
+      reference: reference ?? "def run(x, factor):\n    return x * factor\n", tags: tags)
   }
 
   static func solution(

@@ -31,6 +31,19 @@ struct CPPBuilderTests {
     #expect(y.floats == [3, 6, 9, 0, 0, 15, 18, 21, 0, 0])
   }
 
+  @Test("refuses pages that lie apart, which a library need not know of")
+  func pagesApart() throws {
+    let definition = try Fixtures.scale(tags: ["strided_pages:x"])
+    let kernel = try builder.build(try Fixtures.cpp(), for: definition, in: context)
+    #expect(try Fixtures.scaled(kernel) == [2, 4, 6, 8, 10, 12])
+    let wide = Tensor(.float32, [2, 4]).narrow(1, from: 1, count: 3), y = Tensor(.float32, [2, 3])
+    let error = #expect(throws: KernelError.self) {
+      try kernel.run([.tensor(wide), .scalar(3), .tensor(y)], on: CPUStream(threads: 1))
+    }
+    #expect(error?.code == .signatureMismatch)
+    #expect(error?.reason.hasPrefix("x has pages 4 elements apart for the shape [2, 3]") == true)
+  }
+
   @Test("puts inputs held constant at their places")
   func constants() throws {
     let kernel = try builder.build(

@@ -321,6 +321,8 @@ import Traces
     #expect(error?.reason == "x has the strides [9, 1] for the shape [3, 4], expected a contiguous tensor")
     let strided = try Doubling.library([Doubling.solution("a")]).bind(Doubling.make(tags: ["strided:x"]))
     try strided.apply([.tensor(wide), .tensor(Doubling.rows(3))], on: stream)
+    let paged = try Doubling.library([Doubling.solution("a")]).bind(Doubling.make(tags: ["strided_pages:x"]))
+    try paged.apply([.tensor(wide), .tensor(Doubling.rows(3))], on: stream)
     let empty = Tensor(.float32, [3, 9]).narrow(0, from: 0, count: 0).narrow(1, from: 0, count: 4)
     try kernel.apply([.tensor(empty), .tensor(Doubling.rows(0))], on: stream)
   }

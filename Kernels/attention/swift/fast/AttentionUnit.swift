@@ -53,21 +53,21 @@ struct AttentionScratch {
 
 /// Computes the rows of `parts`.
 /// - q, output: [total tokens, queryHeads, headDimension] float32; lse: [total tokens, queryHeads] base 2, or nil.
-/// - keys, values: [pages, pageSize, keyValueHeads, headDimension]; pages: kv_indices.
+/// - keys, values: [pages, pageSize, keyValueHeads, headDimension] each; pages: kv_indices.
 /// - window: how many positions a query sees at most, itself included; not above Int.max / 2.
 /// - steps: in the order in which each row is to pass them; they begin at position 0 and leave no gap.
 /// - scratch: `attentionScratch` floats.
 @inline(never)
 public func pagedAttention(
-  queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float, cache: CacheKind,
-  _ q: UnsafePointer<Float>, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer,
+  queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float,
+  _ q: UnsafePointer<Float>, _ keys: PagedCache, _ values: PagedCache,
   _ pages: UnsafePointer<Int32>, _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
   parts: UnsafeBufferPointer<AttentionPart>, steps: UnsafeBufferPointer<AttentionStep>, head: Int,
   scratch memory: UnsafeMutablePointer<Float>
 ) {
   let shape = PagedAttentionShape(
     queryHeads: queryHeads, keyValueHeads: keyValueHeads, headDimension: headDimension, pageSize: pageSize,
-    window: window, scale: scale, cache: cache)
+    window: window, scale: scale)
   let D = shape.headDimension, padded = shape.padded
   var rows = 0
   for part in parts { rows &+= part.rows }
@@ -118,7 +118,7 @@ private func index(_ shape: PagedAttentionShape, _ part: AttentionPart, _ r: Int
 /// What all blocks of a unit are read from and into.
 struct Blocks {
   let shape: PagedAttentionShape
-  let cacheKeys: UnsafeRawPointer, cacheValues: UnsafeRawPointer
+  let cacheKeys: PagedCache, cacheValues: PagedCache
   let head: Int
   let scratch: AttentionScratch
 

@@ -11,59 +11,14 @@
 // of cache, whatever the number of rows.
 import CPUIntrinsics
 
-/// Element type of the cache. The raw value is shared with the caller.
-public enum CacheKind: Int, Sendable {
-  case float32, float16, bfloat16
-  @inline(__always) var elementBytes: Int { self == .float32 ? 4 : 2 }
-}
-
 /// What is the same for all units of one call.
 struct PagedAttentionShape {
   let queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int
   /// How many positions a query sees at most, itself included.
   let window: Int
   let scale: Float
-  let cache: CacheKind
   /// Head dimension rounded up to whole vectors.
   @inline(__always) var padded: Int { (headDimension &+ 15) & ~15 }
-}
-
-/// Copies `count` positions of one head to float32 rows of `padded` elements; the rest of the 16 rows is zero.
-@inline(__always)
-func gather(
-  _ shape: PagedAttentionShape, _ cache: UnsafeRawPointer, _ pages: UnsafePointer<Int32>, _ head: Int, _ position: Int,
-  _ count: Int, _ block: UnsafeMutablePointer<Float>
-) {
-  let D = shape.headDimension, padded = shape.padded, size = shape.cache.elementBytes
-  for j in 0..<count {
-    let at = position &+ j
-    let slot = Int(pages[at / shape.pageSize]) &* shape.pageSize &+ at % shape.pageSize
-    let source = cache + (slot &* shape.keyValueHeads &+ head) &* D &* size
-    let target = block + j &* padded
-    var i = 0
-    while i &+ 16 <= D {
-      switch shape.cache {
-      case .float32: store(load(source.assumingMemoryBound(to: Float.self) + i), target + i)
-      case .float16: store(loadFloat16(source + i &* 2), target + i)
-      case .bfloat16: store(loadBFloat16(source + i &* 2), target + i)
-      }
-      i &+= 16
-    }
-    while i < D {
-      switch shape.cache {
-      case .float32: target[i] = source.load(fromByteOffset: i &* 4, as: Float.self)
-      case .float16: target[i] = Float(source.load(fromByteOffset: i &* 2, as: Float16.self))
-      case .bfloat16:
-        target[i] = Float(bitPattern: UInt32(source.load(fromByteOffset: i &* 2, as: UInt16.self)) &<< 16)
-      }
-      i &+= 1
-    }
-    while i < padded {
-      target[i] = 0
-      i &+= 1
-    }
-  }
-  for i in (count &* padded)..<(16 &* padded) { block[i] = 0 }
 }
 
 /// The positions of a block, 0 ..< 16, that a query at position `own` sees.

@@ -1,25 +1,37 @@
 // Scatters new keys and values into the paged cache: row t of the input goes to slot slots[t], converted to the cache's
 // element type (round to nearest even; beyond the range of float16 becomes infinity).
 //
-// Bytes per element: 4 read, 2 or 4 written. Rows are independent.
+// Bytes per element: 4 read, 1, 2 or 4 written. Rows are independent.
 
-/// - x: [tokens, width] float32; cache: [slots, width] of the kind; width = heads * head dimension.
+/// - x: [tokens, heads, dimension] float32; cache: [pages, pageSize, heads, dimension] of the kind, pageBytes from page to
+///   page; slots: page * pageSize + offset of each token.
+/// - scales: for int8, [pages, pageSize, heads], pageScales from page to page.
 @inline(never)
 public func storeRows(
-  _ kind: CacheKind, _ x: UnsafePointer<Float>, _ cache: UnsafeMutableRawPointer, _ slots: UnsafePointer<Int32>,
-  tokens: Range<Int>, width: Int
+  _ kind: CacheKind, _ x: UnsafePointer<Float>, _ cache: UnsafeMutableRawPointer, pageBytes: Int,
+  _ scales: UnsafeMutablePointer<Float>?, pageScales: Int, _ slots: UnsafePointer<Int32>, tokens: Range<Int>,
+  pageSize: Int, heads: Int, dimension: Int
 ) {
+  let width = heads &* dimension
   for token in tokens {
-    let source = x + token &* width, slot = Int(slots[token])
+    let source = x + token &* width, slot = Int(slots[token]), page = slot / pageSize, offset = slot % pageSize
+    let place = cache + (page &* pageBytes &+ offset &* width &* kind.elementBytes)
     switch kind {
     case .float32:
-      (cache + slot &* width &* 4).copyMemory(from: source, byteCount: width &* 4)
+      place.copyMemory(from: source, byteCount: width &* 4)
     case .float16:
-      let target = (cache + slot &* width &* 2).assumingMemoryBound(to: UInt16.self)
+      let target = place.assumingMemoryBound(to: UInt16.self)
       for i in 0..<width { target[i] = float16Bits(source[i]) }
     case .bfloat16:
-      let target = (cache + slot &* width &* 2).assumingMemoryBound(to: UInt16.self)
+      let target = place.assumingMemoryBound(to: UInt16.self)
       for i in 0..<width { target[i] = bfloat16Bits(source[i]) }
+    case .int8:
+      guard let scales else { continue }
+      let target = place.assumingMemoryBound(to: Int8.self)
+      for head in 0..<heads {
+        scales[page &* pageScales &+ offset &* heads &+ head] =
+          quantise(source + head &* dimension, target + head &* dimension, dimension)
+      }
     }
   }
 }

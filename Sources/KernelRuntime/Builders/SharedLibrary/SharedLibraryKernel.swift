@@ -5,7 +5,9 @@ import Traces
 /// A kernel behind the TVM-FFI C ABI: `int __tvm_ffi_<symbol>(handle, arguments, count, result)`.
 ///
 /// Gets the definition's inputs, then its outputs: tensors as `DLTensor *` (row-major views are passed with their
-/// strides, no copies), scalars as double or int64. Nonzero is a failure.
+/// strides, no copies), scalars as double or int64. Nonzero is a failure. Where the definition says
+/// `strided_pages:<argument>` the library gets contiguous memory or is not called: what is written for the definition
+/// elsewhere knows nothing of pages that lie apart.
 struct SharedLibraryKernel: Kernel {
   private let library: SharedLibrary
   private let function: TVMFFISafeCallType
@@ -23,6 +25,8 @@ struct SharedLibraryKernel: Kernel {
     /// Position among the constants.
     var constant: Int?
     let dtype: DType, rank: Int, isScalar: Bool, isFloat: Bool
+    /// Whether a tensor whose elements lie apart is refused.
+    let isTight: Bool
   }
 
   init(_ library: SharedLibrary, _ solution: Solution, _ definition: Definition, _ context: BindContext)
@@ -38,7 +42,8 @@ struct SharedLibraryKernel: Kernel {
     var passings: [Passing] = [], constants: [Tensor] = []
     for slot in plan.slots {
       var passing = Passing(
-        dtype: slot.dtype, rank: slot.rank, isScalar: slot.isScalar, isFloat: slot.dtype.isFloatingPoint)
+        dtype: slot.dtype, rank: slot.rank, isScalar: slot.isScalar, isFloat: slot.dtype.isFloatingPoint,
+        isTight: definition.tags.contains("strided_pages:\(slot.name)"))
       switch slot.source {
       case .given(let position): passing.given = position
       case .constant(let tensor):
@@ -56,6 +61,7 @@ struct SharedLibraryKernel: Kernel {
     guard let status = call(arguments) else {
       do throws(KernelError) {
         try plan.check(arguments)  // says what is wrong
+        try checkTightness(arguments)
       } catch {
         throw KernelError(error.code, definition: definition, solution: solution, error.reason)
       }
@@ -65,6 +71,17 @@ struct SharedLibraryKernel: Kernel {
     let reason = library.takeLastError() ?? "it says no more: export const char *swiftlet_last_error(void) to say why"
     throw KernelError(
       .runFailed, definition: definition, solution: solution, "the kernel returned \(status): \(reason)")
+  }
+
+  /// - Throws: `signatureMismatch` for a tensor whose pages lie apart.
+  private func checkTightness(_ arguments: [KernelArgument]) throws(KernelError) {
+    for (slot, passing) in zip(plan.slots, passings) where passing.isTight {
+      guard case .tensor(let tensor)? = plan.argument(slot, arguments), !tensor.isContiguous else { continue }
+      throw KernelError(
+        .signatureMismatch, definition: definition,
+        "\(slot.name) has pages \(tensor.strides[0]) elements apart for the shape \(tensor.shape), and a compiled "
+          + "library takes contiguous caches only: keep keys and values layer first, or choose another kernel")
+    }
   }
 
   /// What the function returned; nil when an argument is not as the definition says, and nothing was called.
@@ -86,7 +103,7 @@ struct SharedLibraryKernel: Kernel {
         switch argument {
         case .tensor(let tensor):
           guard !passing.isScalar, tensor.dtype == passing.dtype, tensor.shape.rank == passing.rank,
-            tensor.device == .cpu
+            tensor.device == .cpu, !passing.isTight || tensor.isContiguous
           else { return nil }
           (tensors + i).initialize(to: DLTensor(tensor, shape: extents, strides: extents + passing.rank))
           extents += 2 * passing.rank

@@ -1,0 +1,76 @@
+import Glibc
+
+/// Writes many pieces of memory to one place of a file, or reads them from there, with few system calls.
+///
+/// Short transfers and interrupted calls are continued; a list longer than the system takes in one call is cut.
+final class VectorTransfer {
+  enum Direction { case write, read }
+  enum Outcome {
+    case done
+    /// The file took or gave no more after so many bytes.
+    case ended(Int)
+    /// `errno` of the call that failed.
+    case failed(Int32)
+  }
+
+  /// Pieces handed to the system in one call.
+  let limit: Int
+  private let vectors: UnsafeMutablePointer<iovec>
+
+  init() {
+    limit = min(1024, max(16, sysconf(Int32(_SC_IOV_MAX))))
+    vectors = .allocate(capacity: limit)
+  }
+
+  deinit { vectors.deallocate() }
+
+  /// Moves the bytes of `count` regions, one after another, to or from the file's bytes at `offset`.
+  ///
+  /// A write that would go beyond the process's limit of file sizes is refused here (`EFBIG`): the system would end the
+  /// process with a signal.
+  func move(
+    _ direction: Direction, _ descriptor: Int32, at offset: Int, count: Int, region: (Int) -> UnsafeRawBufferPointer
+  ) -> Outcome {
+    if direction == .write {
+      let total = (0..<count).reduce(0) { $0 &+ region($1).count }
+      if !isFileSizeAllowed(offset &+ total) { return .failed(EFBIG) }
+    }
+    var index = 0, within = 0, moved = 0  // the next byte to move: in which region, where in it, and of all
+    while true {
+      var filled = 0, at = index, skipped = within
+      while at < count, filled < limit {
+        let bytes = region(at)
+        if let base = bytes.baseAddress, bytes.count > skipped {
+          let start = UnsafeMutableRawPointer(mutating: base + skipped)
+          vectors[filled] = iovec(iov_base: start, iov_len: bytes.count - skipped)
+          filled += 1
+        }
+        (at, skipped) = (at + 1, 0)
+      }
+      if filled == 0 { return .done }
+      let place = off_t(offset + moved)
+      let result =
+        direction == .write
+        ? pwritev(descriptor, vectors, Int32(filled), place) : preadv(descriptor, vectors, Int32(filled), place)
+      if result < 0 {
+        if errno == EINTR { continue }
+        return .failed(errno)
+      }
+      if result == 0 { return .ended(moved) }
+      moved += result
+      var left = result
+      while index < count, left >= region(index).count - within {
+        left -= region(index).count - within
+        (index, within) = (index + 1, 0)
+      }
+      within += left
+    }
+  }
+}
+
+/// Whether this process may let a file grow to so many bytes (`RLIMIT_FSIZE`).
+func isFileSizeAllowed(_ bytes: Int) -> Bool {
+  var limits = rlimit()
+  guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limits) == 0 else { return true }
+  return bytes >= 0 && UInt64(bytes) <= limits.rlim_cur
+}

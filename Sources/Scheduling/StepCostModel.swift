@@ -1,0 +1,119 @@
+/// Learns what steps cost while they are run.
+///
+/// A weighted least squares fit of `StepCosts` to the steps seen. Steps are filed by the order of magnitude of their
+/// tokens, and only steps of the same class make earlier ones fade: hours of pure decoding do not wear away what is known
+/// of prompts. Relative errors count, so that short steps are as well described as long ones. Until enough steps were
+/// seen, a prior estimate fills in.
+public struct StepCostModel: Sendable {
+  /// The present estimate.
+  public private(set) var costs: StepCosts
+  /// Measured by estimated time of the steps: mean, and mean square about 1.
+  private var errorMean = 1.0, errorSquare = 0.01
+  private let prior: StepCosts
+  private var classes = [Sums](repeating: Sums(), count: Self.classCount)
+  private var seen = 0
+
+  private static let classCount = 16
+  /// What a step of the same class leaves of earlier ones: about the last 32 count.
+  private static let memory = 0.97
+  /// How much the prior weighs beside a step.
+  private static let priorWeight = 0.05
+
+  /// - Parameter prior: a rough guess of every cost; positive.
+  public init(prior: StepCosts) {
+    (self.prior, costs) = (prior, prior)
+  }
+
+  /// A guess for a small model on a processor core.
+  public static let roughPrior = StepCosts(fixed: 5e-3, perToken: 1e-3, perPair: 5e-7, perRow: 2e-4)
+
+  /// The seconds that a step of this size will hardly exceed: the estimate, and two deviations of what was seen.
+  public func upperBound(_ shape: StepShape) -> Double {
+    let deviation = max(0, errorSquare - (errorMean - 1) * (errorMean - 1)).squareRoot()
+    return costs.seconds(shape) * min(1.6, max(1, errorMean + 2 * deviation))
+  }
+
+  /// Takes a step in.
+  public mutating func observe(_ shape: StepShape, seconds: Double) {
+    guard shape.tokens > 0, seconds > 0, seconds.isFinite else { return }
+    let expected = costs.seconds(shape)
+    // What another program does to one step must not change what is thought of all.
+    let seconds = seen >= 16 ? min(seconds, 3 * expected) : seconds
+    if seen >= 16 {
+      let error = seconds / expected
+      errorMean += 0.03 * (error - errorMean)
+      errorSquare += 0.03 * ((error - 1) * (error - 1) - errorSquare)
+    }
+    seen += 1
+    let filed = min(Self.classCount - 1, Int.bitWidth - shape.tokens.leadingZeroBitCount)
+    classes[filed].fade(Self.memory)
+    classes[filed].add(
+      [
+        prior.fixed / seconds, prior.perToken * Double(shape.tokens) / seconds,
+        prior.perPair * Double(shape.pairs) / seconds, prior.perRow * Double(shape.rows) / seconds,
+      ])
+    fit()
+  }
+
+  /// Solves for the factors on the prior's costs; a negative one is set to zero, and the others solved for again.
+  private mutating func fit() {
+    var sums = Sums()
+    for part in classes { sums.add(part) }
+    var isFree = [true, true, true, true]
+    var factors = [Double](repeating: 0, count: 4)
+    for _ in 0..<4 {
+      factors = sums.solution(towards: 1, weight: Self.priorWeight, isFree)
+      guard let negative = (0..<4).first(where: { isFree[$0] && factors[$0] < 0 }) else { break }
+      isFree[negative] = false
+    }
+    costs = StepCosts(
+      fixed: prior.fixed * max(0, factors[0]), perToken: prior.perToken * max(0, factors[1]),
+      perPair: prior.perPair * max(0, factors[2]), perRow: prior.perRow * max(0, factors[3]))
+  }
+
+  /// The normal equations of rows x with x · w = 1.
+  private struct Sums {
+    private var products = [Double](repeating: 0, count: 16)  // [4, 4]
+    private var values = [Double](repeating: 0, count: 4)
+
+    mutating func fade(_ factor: Double) {
+      for i in products.indices { products[i] *= factor }
+      for i in values.indices { values[i] *= factor }
+    }
+    mutating func add(_ x: [Double]) {
+      for i in 0..<4 {
+        values[i] += x[i]
+        for j in 0..<4 { products[4 * i + j] += x[i] * x[j] }
+      }
+    }
+    mutating func add(_ other: Sums) {
+      for i in products.indices { products[i] += other.products[i] }
+      for i in values.indices { values[i] += other.values[i] }
+    }
+
+    /// The w that fits best, each part drawn towards `target`; parts that are not free are 0. The equations are
+    /// symmetric and positive definite, so elimination needs no pivots.
+    func solution(towards target: Double, weight: Double, _ isFree: [Bool]) -> [Double] {
+      var (a, b) = (products, values)
+      for i in 0..<4 {
+        a[5 * i] += weight
+        b[i] += weight * target
+        guard !isFree[i] else { continue }
+        for j in 0..<4 { (a[4 * i + j], a[4 * j + i]) = (0, 0) }
+        (a[5 * i], b[i]) = (1, 0)
+      }
+      for i in 0..<4 {
+        for j in (i + 1)..<max(i + 1, 4) {
+          let factor = a[4 * j + i] / a[5 * i]
+          for k in i..<4 { a[4 * j + k] -= factor * a[4 * i + k] }
+          b[j] -= factor * b[i]
+        }
+      }
+      for i in (0..<4).reversed() {
+        for j in (i + 1)..<max(i + 1, 4) { b[i] -= a[4 * i + j] * b[j] }
+        b[i] /= a[5 * i]
+      }
+      return b
+    }
+  }
+}
