@@ -146,7 +146,7 @@ public struct PagedAttention: Sendable {
 
   /// The same kernels without looking for common pages, to measure what that gains: for who names them in a policy.
   private static let unshared = KernelSolution.fastSwift(
-    operation: "gqa_paged", room: "attention", flavor: .unshared, supports: supports
+    operation: "gqa_paged", room: "attention", flavor: .swiftFastUnshared, supports: supports
   ) { set, definition, _ throws(KernelError) in FastPagedAttention(set, definition, sharing: false) }
 
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
@@ -160,5 +160,5 @@ public struct PagedAttention: Sendable {
 
 extension KernelFlavor {
   /// Fast Swift for which sequences with common pages are like any others. No policy prefers it.
-  static let unshared = KernelFlavor(rawValue: "swift-fast-unshared")
+  public static let swiftFastUnshared = KernelFlavor(rawValue: "swift-fast-unshared")
 }

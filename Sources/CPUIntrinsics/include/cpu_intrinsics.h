@@ -21,6 +21,7 @@ static inline int cpu_level(void) {
 }
 
 static inline __attribute__((always_inline)) void cpu_prefetch_write(void *_Nonnull p) { __builtin_prefetch(p, 1, 3); }
+static inline __attribute__((always_inline)) void cpu_prefetch_read(const void *_Nonnull p) { __builtin_prefetch(p, 0, 3); }
 
 #if defined(__AVX512F__)
 // 16 half-precision numbers to single precision.
@@ -73,5 +74,6 @@ static inline __attribute__((always_inline)) __m256 cpu_half8_to_float(const voi
 static inline void cpu_pause(void) {}
 static inline int cpu_level(void) { return 1; }
 static inline void cpu_prefetch_write(void *_Nonnull p) { (void)p; }
+static inline void cpu_prefetch_read(const void *_Nonnull p) { (void)p; }
 
 #endif

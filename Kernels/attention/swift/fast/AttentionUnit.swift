@@ -93,7 +93,13 @@ public func pagedAttention(
     attendTogether(blocks, pages + step.first_page, step.from..<step.to, step.first_row, step.rows)
   }
   row = 0
-  for part in parts {
+  for i in 0..<parts.count {
+    let part = parts[i]
+    // Each table leads somewhere else.
+    if i &+ 1 < parts.count {
+      let next = parts[i &+ 1]
+      blocks.prefetch(pages + next.first_page, next.alone, end: next.first_position &+ 1)
+    }
     attendAlone(blocks, pages + part.first_page, part, row)
     row &+= part.rows
   }
@@ -129,6 +135,15 @@ struct Blocks {
     gather(shape, cacheValues, pages, head, position, count, scratch.values)
   }
 
+  /// Asks for the keys and values of the block at `position`, as far as `end`.
+  @inline(__always)
+  func prefetch(_ pages: UnsafePointer<Int32>, _ position: Int, end: Int) {
+    let count = min(16, end &- position)
+    if count <= 0 { return }
+    prefetchPositions(shape, cacheKeys, pages, head, position, count)
+    prefetchPositions(shape, cacheValues, pages, head, position, count)
+  }
+
   @inline(__always)
   func step(_ visible: Range<Int>) -> BlockStep {
     BlockStep(
@@ -150,6 +165,7 @@ private func attendTogether(
   var position = positions.lowerBound
   while position < positions.upperBound {
     blocks.read(pages, position, 16)
+    if vectors > 0 { blocks.prefetch(pages, position &+ 16, end: positions.upperBound) }
     if vectors > 0 { accumulateLanes(scratch, padded, blocks.shape.scale, vectors) }
     if vectors &* 16 < rows {
       transpose(scratch.rawKeys, padded, scratch.keys)

@@ -1,11 +1,11 @@
-// Attention of ragged queries over paged keys and values, causal, grouped-query: one unit of work is one key-value head
-// and a tile of query tokens of one sequence.
+// Attention of ragged queries over paged keys and values, causal, grouped-query: rows one by one. A row is a query token
+// and a query head of one key-value head.
 //
 // Keys and values are taken in blocks of 16 positions at fixed absolute positions 0, 16, 32 …, gathered through the
-// block table, widened to float32 and (keys) transposed, once for all rows of the tile. Each row keeps a running maximum, sum and weighted
-// sum (online softmax: Milakov & Gimelshein 2018; FlashAttention). Row, block and position order are fixed, and what
-// lies beyond a row's own limit is never read into it: a row's result is the same alone, in any tile, in any batch, at
-// any chunk size and any page size.
+// block table, widened to float32 and (keys) transposed, once for all rows of a unit. Each row keeps a running maximum,
+// sum and weighted sum (online softmax: Milakov & Gimelshein 2018; FlashAttention). Row, block and position order are
+// fixed, and what lies beyond a row's own limit is never read into it: a row's result is the same alone, in any unit, in
+// any batch, at any chunk size and any page size.
 //
 // Arithmetic per row and block: 16 D for q·k, 16 D for p·v, 16 exponentials. Bytes per tile and block: 32 D elements
 // of cache, whatever the number of rows.
