@@ -165,7 +165,7 @@ private func attendTogether(
   var position = positions.lowerBound
   while position < positions.upperBound {
     blocks.read(pages, position, 16)
-    if vectors > 0 { blocks.prefetch(pages, position &+ 16, end: positions.upperBound) }
+    blocks.prefetch(pages, position &+ 16, end: positions.upperBound)
     if vectors > 0 { accumulateLanes(scratch, padded, blocks.shape.scale, vectors) }
     if vectors &* 16 < rows {
       transpose(scratch.rawKeys, padded, scratch.keys)
