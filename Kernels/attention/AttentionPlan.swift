@@ -84,7 +84,7 @@ struct AttentionPlan {
   /// Cycles on a Zen 4 with a head of 64 elements; only ratios matter.
   private static func cost(rows: Int, positions: Int) -> Int {
     let (vectors, rest) = rows.quotientAndRemainder(dividingBy: 16)
-    let block = 600 + 2300 * vectors + (rest >= 10 ? 2300 : 200 * rest)
+    let block = 600 + 2300 * vectors + (rest >= 9 ? 2300 : 200 * rest)
     return (positions + 15) / 16 * block
   }
 
