@@ -11,19 +11,22 @@ let plainRooms = ["mla", "moe"]
 // Rooms that hold only measuring code.
 let leafRooms = ["ceilings", "include"]
 
-// Kernels run at full speed in debug builds too, so that tests on a real model are quick.
-let leaf: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
+// Kernels run at full speed in debug builds too, so that tests on a real model are quick: as whole modules, since what one
+// file has of another is not inlined otherwise. More than one thread, or the index of a debug build is not written.
+let wholeModule = ["-Ounchecked", "-wmo", "-num-threads", "2", "-disable-batch-mode"]
+let leaf: [SwiftSetting] = [.unsafeFlags(wholeModule)]
 let fast: [SwiftSetting] = [.unsafeFlags(["-O"])]
 #if arch(x86_64)
   let avx2: [SwiftSetting] = [
-    .unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3"]), .define("ISA_AVX2"),
+    .unsafeFlags(wholeModule + ["-Xcc", "-march=x86-64-v3"]), .define("ISA_AVX2"),
   ]
   // Not -march=znver5: its tuning unrolls until accumulators spill.
   let avx512: [SwiftSetting] = [
-    .unsafeFlags([
-      "-Ounchecked", "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512bf16", "-Xcc", "-mavx512vnni", "-Xcc",
-      "-mprefer-vector-width=512",
-    ]), .define("ISA_AVX512"),
+    .unsafeFlags(
+      wholeModule + [
+        "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512bf16", "-Xcc", "-mavx512vnni", "-Xcc",
+        "-mprefer-vector-width=512",
+      ]), .define("ISA_AVX512"),
   ]
 #else
   let avx2 = leaf, avx512 = leaf
@@ -61,6 +64,8 @@ let package = Package(
     .target(name: "Scheduling", dependencies: ["Paging", "Tokenization"], swiftSettings: fast),
     // level 2
     .target(
+      name: "Simulation", dependencies: ["Scheduling", "Paging", "Tokenization", "JSONText"], swiftSettings: fast),
+    .target(
       name: "KernelRuntime",
       dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses", "CTensorABI"],
       resources: [.embedInCode("Builders/Python/worker.py"), .embedInCode("Builders/Swift/tensor_abi.h")]),
@@ -94,7 +99,9 @@ let package = Package(
     // level 5
     .target(
       name: "Generation",
-      dependencies: ["Models", "KernelRuntime", "Scheduling", "Paging", "Tokenization", "Tensors"]),
+      dependencies: [
+        "Models", "KernelRuntime", "Checkpoints", "PageStorage", "Scheduling", "Paging", "Tokenization", "Tensors",
+      ]),
     // level 6
     .target(
       name: "Serving",
@@ -108,7 +115,7 @@ let package = Package(
     .executableTarget(
       name: "swiftlet",
       dependencies: [
-        "Serving", "Generation", "Models", "Scheduling", "Paging", "Tokenization", "Templates", "Kernels",
+        "Serving", "Generation", "Models", "Scheduling", "Simulation", "Paging", "Tokenization", "Templates", "Kernels",
         "KernelRuntime",
         "Benchmarking", "Tensors", "Traces", "JSONText", "CConfinement",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -155,6 +162,7 @@ var tests: [Target] {
     .testTarget(name: "PagingTests", dependencies: ["Paging", "ModelContests"]),
     .testTarget(name: "PageStorageTests", dependencies: ["PageStorage", "JSONText", "TestSupport"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Paging", "Tokenization", "ModelContests"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Scheduling", "Paging", "JSONText"]),
     .testTarget(name: "InterchangeTests", dependencies: ["Traces", "JSONText"]),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "JSONText", "Tensors"]),
     .testTarget(

@@ -36,6 +36,7 @@ ALLOWED = {
     "PageStorage": "",
     "Scheduling": "Paging Tokenization",
     # level 2
+    "Simulation": "Scheduling Paging Tokenization",
     "KernelRuntime": "Tensors Traces CUDADriver CPUIntrinsics CProcesses CTensorABI",
     "Communication": "Tensors CUDADriver",
     # level 3: the leaf targets are compiled for one instruction set each
@@ -48,7 +49,7 @@ ALLOWED = {
     "Models": "Kernels KernelRuntime Communication Checkpoints Tensors Traces",
     "Benchmarking": "KernelRuntime Kernels Traces Tensors Checkpoints CPUIntrinsics CProcesses CConfinement KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 5 and up
-    "Generation": "Models KernelRuntime Scheduling Paging Tokenization Tensors",
+    "Generation": "Models KernelRuntime Checkpoints PageStorage Scheduling Paging Tokenization Tensors",
     "Serving": "Generation Scheduling Tokenization Templates"
     " Hummingbird HummingbirdCore HTTPTypes Logging NIOCore NIOPosix NIOHTTP1 ServiceLifecycle",
     "swiftlet": "* ArgumentParser",

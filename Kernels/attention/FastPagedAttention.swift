@@ -32,6 +32,10 @@ struct FastPagedAttention: Kernel {
         stream.pool.parallel(chunks) { chunk in
           for i in stride(from: chunk, to: plan.units.count, by: chunks) {
             let unit = plan.units[i]
+            if i + chunks < plan.units.count {
+              let next = plan.units[i + chunks]
+              prefetch(call, plan.parts[next.parts], plan.steps[next.steps], next.head)
+            }
             attend(
               call, UnsafeBufferPointer(rebasing: parts[unit.parts]), UnsafeBufferPointer(rebasing: steps[unit.steps]),
               unit.head, scratch + chunk * floats)
@@ -39,6 +43,20 @@ struct FastPagedAttention: Kernel {
         }
       }
     }
+  }
+
+  /// Asks for what a unit will read first, while another is computed.
+  private func prefetch(
+    _ call: PagedAttentionCall, _ parts: ArraySlice<AttentionPart>, _ steps: ArraySlice<AttentionStep>, _ head: Int
+  ) {
+    guard let part = parts.first else { return }
+    let keys = CachePlace(call.keys, call.keyScales), values = CachePlace(call.values, call.valueScales)
+    let group = call.queryHeads / call.keyValueHeads, lowest = part.first_position + part.first_row / group
+    let start = steps.isEmpty ? max(0, lowest + 1 - window) & ~15 : 0
+    KernelsBaseline.prefetchBlock(
+      keys.baseline, values.baseline, call.pages + part.first_page, pageSize: call.pageSize,
+      keyValueHeads: call.keyValueHeads, headDimension: call.headDimension, head: head, positions: start,
+      min(start + 16, lowest + 1))
   }
 
   private func attend(

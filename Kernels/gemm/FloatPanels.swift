@@ -55,7 +55,7 @@ struct FloatPanelGemm: Kernel {
     let x = a.elements(as: Float.self), lda = a.strides[0]
     let output = c.elements(as: Float.self), ldc = c.strides[0], bias = bias?.elements(as: Float.self)
     PanelTiles(rows: a.shape[0], panels: panels.panelCount, inputs: panels.K, threads: stream.pool.threadCount)
-      .run(on: stream.pool) { rows, range in multiply(x, lda, output, ldc, bias, rows, range) }
+      .run(on: stream.pool) { rows, range, _ in multiply(x, lda, output, ldc, bias, rows, range) }
   }
 
   private func multiply(

@@ -1,3 +1,4 @@
+import CPUIntrinsics
 import Checkpoints
 import KernelRuntime
 import KernelsAVX2
@@ -109,51 +110,76 @@ struct IntegerPanelGemm: Kernel {
     let M = a.shape[0], K = panels.K
     if M == 0 { return }
     let lda = a.strides[0], x = a.elements(as: Float.self)
-    // Scratch: q [M, K / 32, 2, 32] int8, scales [M, K / 32] float32, sums [M, K / 16] int32.
-    let scratch = stream.scratch(byteCount: M * K * 2 + M * (K / 32) * 4 + M * (K / 16) * 4)
+    // Scratch: q [M, K / 32, 2, 32] int8, then 4 bytes each: scales [M, K / 32], offsets [M, K / 32], sums [M, K / 16].
+    let blocks = K / 32
+    let scratch = stream.scratch(byteCount: M * K * 2 + 16 * M * blocks)
     let q = scratch.bindMemory(to: Int8.self, capacity: M * K * 2)
-    let scales = (scratch + M * K * 2).bindMemory(to: Float.self, capacity: M * (K / 32))
-    let sums = (scratch + M * K * 2 + M * (K / 32) * 4).bindMemory(to: Int32.self, capacity: M * (K / 16))
-    let (chunks, size) = rowChunks(M, minimum: 16, threads: stream.pool.threadCount)
-    stream.pool.parallel(chunks) { chunk in
+    let scales = (scratch + M * K * 2).bindMemory(to: Float.self, capacity: 2 * M * blocks)
+    let offsets = scales + M * blocks
+    let sums = (scratch + M * K * 2 + 8 * M * blocks).bindMemory(to: Int32.self, capacity: 2 * M * blocks)
+    let tiles = PanelTiles(rows: M, panels: panels.panelCount, inputs: K, threads: stream.pool.threadCount)
+    let (chunks, size) = rowChunks(M, minimum: 4, threads: stream.pool.threadCount)
+    let pool = stream.pool
+    pool.parallel(chunks) { chunk in
       for m in (chunk * size)..<min(M, (chunk + 1) * size) {
-        quantise(x + m * lda, q + m * K * 2, scales + m * (K / 32), sums + m * (K / 16), K)
+        quantise(x + m * lda, q + m * K * 2, scales + m * blocks, offsets + m * blocks, sums + m * 2 * blocks, K)
+        if M > 1 { fetch(share: m, of: M, tiles, pool) }
       }
     }
+    let rows = Rows(q: q, scales: scales, offsets: offsets, sums: sums)
     let output = c.elements(as: Float.self), ldc = c.strides[0], bias = bias?.elements(as: Float.self)
-    PanelTiles(rows: M, panels: panels.panelCount, inputs: K, threads: stream.pool.threadCount)
-      .run(on: stream.pool) { rows, range in multiply(q, scales, sums, output, ldc, bias, rows, range) }
+    tiles.run(on: pool) { range, panels, next in multiply(rows, output, ldc, bias, range, panels, next) }
+  }
+
+  /// Asks for some of the panels with which the thread that quantises row `row` of `rows` will probably begin: a tile
+  /// asks only for those that follow its own.
+  private func fetch(share row: Int, of rows: Int, _ tiles: PanelTiles, _ pool: WorkerPool) {
+    let pair = 2 * (panels.K / 32) * panels.blockBytes, thread = row * pool.threadCount / rows
+    let first = tiles.firstPanel(ofThread: thread, in: pool)
+    if first >= panels.panelCount { return }
+    let start = panels.storage.pointer + first / 2 * pair
+    let begin = pool.firstChunk(ofThread: thread, of: rows), end = pool.firstChunk(ofThread: thread + 1, of: rows)
+    let own = max(1, end - begin), place = max(0, row - begin)
+    for at in stride(from: place * pair / own, to: min(pair, (place + 1) * pair / own), by: 64) {
+      cpu_prefetch_far(start + at)
+    }
+  }
+
+  /// The quantised rows of A, as the leaf modules' `QuantizedRows`.
+  private struct Rows {
+    let q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, offsets: UnsafePointer<Float>, sums: UnsafePointer<Int32>
   }
 
   private func quantise(
     _ x: UnsafePointer<Float>, _ q: UnsafeMutablePointer<Int8>, _ scales: UnsafeMutablePointer<Float>,
-    _ sums: UnsafeMutablePointer<Int32>, _ K: Int
+    _ offsets: UnsafeMutablePointer<Float>, _ sums: UnsafeMutablePointer<Int32>, _ K: Int
   ) {
     switch set {
-    case .avx512: KernelsAVX512.quantizeActivations(x, q, scales, sums, K)
-    case .avx2: KernelsAVX2.quantizeActivations(x, q, scales, sums, K)
-    case .baseline: KernelsBaseline.quantizeActivations(x, q, scales, sums, K)
+    case .avx512: KernelsAVX512.quantizeActivations(x, q, scales, offsets, sums, K)
+    case .avx2: KernelsAVX2.quantizeActivations(x, q, scales, offsets, sums, K)
+    case .baseline: KernelsBaseline.quantizeActivations(x, q, scales, offsets, sums, K)
     }
   }
 
   private func multiply(
-    _ q: UnsafePointer<Int8>, _ scales: UnsafePointer<Float>, _ sums: UnsafePointer<Int32>,
-    _ c: UnsafeMutablePointer<Float>, _ ldc: Int, _ bias: UnsafePointer<Float>?, _ rows: Range<Int>, _ range: Range<Int>
+    _ a: Rows, _ c: UnsafeMutablePointer<Float>, _ ldc: Int, _ bias: UnsafePointer<Float>?, _ rows: Range<Int>,
+    _ range: Range<Int>, _ next: Int
   ) {
     let w = UnsafeRawPointer(panels.storage.pointer), kind = panels.kind, N = panels.N, K = panels.K
     switch set {
     case .avx512:
       KernelsAVX512.integerPanelGemm(
-        KernelsAVX512.PanelKind(rawValue: kind)!, w, .init(q: q, scales: scales, sums: sums), c, ldc, bias, N, K,
-        rows: rows, panels: range)
+        KernelsAVX512.PanelKind(rawValue: kind)!, w, .init(q: a.q, scales: a.scales, offsets: a.offsets, sums: a.sums),
+        c, ldc, bias, N, K, rows: rows, panels: range, next: next)
     case .avx2:
       KernelsAVX2.integerPanelGemm(
-        KernelsAVX2.PanelKind(rawValue: kind)!, w, .init(q: q, scales: scales, sums: sums), c, ldc, bias, N, K,
-        rows: rows, panels: range)
+        KernelsAVX2.PanelKind(rawValue: kind)!, w, .init(q: a.q, scales: a.scales, offsets: a.offsets, sums: a.sums),
+        c, ldc, bias, N, K, rows: rows, panels: range, next: next)
     case .baseline:
       KernelsBaseline.integerPanelGemm(
-        KernelsBaseline.PanelKind(rawValue: kind)!, w, .init(q: q, scales: scales, sums: sums), c, ldc, bias, N, K,
-        rows: rows, panels: range)
+        KernelsBaseline.PanelKind(rawValue: kind)!, w,
+        .init(q: a.q, scales: a.scales, offsets: a.offsets, sums: a.sums), c, ldc, bias, N, K, rows: rows,
+        panels: range, next: next)
     }
   }
 }

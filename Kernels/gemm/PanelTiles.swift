@@ -10,22 +10,60 @@ struct PanelTiles {
   private static let rowsPerBlock = 96
   /// Below this many multiply-adds (about 2 µs) a chunk is not worth handing over.
   private static let smallestChunk = 1 << 18
+  /// Chunks a thread at most: more hide better that a thread is late.
+  private static let mostChunks = 8
 
   init(rows: Int, panels: Int, inputs K: Int, threads: Int) {
     (self.rows, self.panels) = (rows, panels)
     rowBlock = min(rows, Self.rowsPerBlock)
-    let work = max(1, min(rowBlock, rows)) * 16 * K
-    let enough = max(4, (Self.smallestChunk / max(work, 1) + 3) & ~3)
-    // At most eight chunks a thread; a multiple of four panels, which one row takes at once.
-    panelBlock = threads == 1 ? panels : max(enough, ((panels + 8 * threads - 1) / (8 * threads) + 3) & ~3)
+    if threads == 1 {
+      panelBlock = panels
+      return
+    }
+    // One row takes four panels at once, several rows take two.
+    let work = max(1, rowBlock) * 16 * K, together = rows == 1 ? 4 : 2
+    let enough = Self.smallestChunk / max(work, 1)
+    panelBlock =
+      rows == 1
+      ? Self.roundUp(max(enough, (panels + Self.mostChunks * threads - 1) / (Self.mostChunks * threads)), to: together)
+      : Self.evenBlock(panels, at: max(together, Self.roundUp(enough, to: together)), threads: threads)
   }
 
-  func run(on pool: WorkerPool, _ body: (_ rows: Range<Int>, _ panels: Range<Int>) -> Void) {
+  private static func roundUp(_ count: Int, to multiple: Int) -> Int {
+    max(1, (count + multiple - 1) / multiple) * multiple
+  }
+
+  /// Panels of a chunk, even and at least `least`, such that the threads are done soonest together; of equals the smallest.
+  private static func evenBlock(_ panels: Int, at least: Int, threads: Int) -> Int {
+    var best = least, bestEnd = Int.max, size = 0
+    for chunks in (1...mostChunks).reversed() {
+      let next = max(least, roundUp((panels + chunks * threads - 1) / (chunks * threads), to: 2))
+      if next == size { continue }
+      size = next
+      let end = ((panels + size - 1) / size + threads - 1) / threads * size
+      if end < bestEnd { (best, bestEnd) = (size, end) }
+    }
+    return best
+  }
+
+  /// - body: computes panels `panels` of rows `rows`; `next` is the panel at which the same thread probably goes on, one
+  ///   beyond the last if nowhere.
+  func run(on pool: WorkerPool, _ body: (_ rows: Range<Int>, _ panels: Range<Int>, _ next: Int) -> Void) {
     guard rows > 0, panels > 0 else { return }
     let across = (panels + panelBlock - 1) / panelBlock, down = (rows + rowBlock - 1) / rowBlock
     pool.parallel(across * down) { chunk in
       let r = chunk / across * rowBlock, p = chunk % across * panelBlock
-      body(r..<min(rows, r + rowBlock), p..<min(panels, p + panelBlock))
+      let next = chunk + 1  // shares of chunks lie together
+      body(
+        r..<min(rows, r + rowBlock), p..<min(panels, p + panelBlock),
+        next < across * down ? next % across * panelBlock : panels)
     }
+  }
+
+  /// Where a thread of the pool probably begins; one beyond the last panel if nowhere.
+  func firstPanel(ofThread thread: Int, in pool: WorkerPool) -> Int {
+    let across = (panels + panelBlock - 1) / panelBlock, down = (rows + rowBlock - 1) / rowBlock
+    let chunk = pool.firstChunk(ofThread: thread, of: across * down)
+    return chunk < across * down ? chunk % across * panelBlock : panels
   }
 }

@@ -1,5 +1,7 @@
 import KernelRuntime
 import Models
+import PageStorage
+import Paging
 import Scheduling
 import Tensors
 import Tokenization
@@ -13,12 +15,29 @@ public struct DecoderRunner: ModelRunning {
   private let stream: any ExecutionStream
   private let switchboard: KernelSwitchboard?
   private var logits: Tensor
+  /// The slots that pages are copied to, if there is a second level.
+  private let pageFile: PageFile?
+  private let report: @Sendable (String) -> Void
+  public let savedCache: SavedCache?
 
   /// - workspace: for at least the scheduler's largest step. switchboard: changes of kernels that wait for a step's end.
+  /// - pageFile: has a slot of a page's bytes for each page of the scheduler's second level.
+  /// - cacheFile: where the prefix cache is kept while the engine does not run, and what its pages depend on.
+  /// - report: told what goes wrong with copies.
   public init(
     model: any Model, kv: KVStore, workspace: DecoderWorkspace, sampler: TokenSampler, stream: any ExecutionStream,
-    switchboard: KernelSwitchboard? = nil
+    switchboard: KernelSwitchboard? = nil, pageFile: PageFile? = nil,
+    cacheFile: (path: String, fingerprint: [CacheArchiveHeader.Field])? = nil,
+    report: @escaping @Sendable (String) -> Void = { _ in }
   ) {
+    (self.pageFile, self.report) = (pageFile, report)
+    savedCache = cacheFile.map { file in
+      SavedCache(
+        path: file.path,
+        header: CacheArchiveHeader(
+          fingerprint: file.fingerprint, pageTokens: kv.pageSize, pageBytes: kv.bytesPerPage),
+        regions: { kv.regions(ofPage: Int($0)) }, report: report)
+    }
     (self.model, self.kv, self.workspace) = (model, kv, workspace)
     (self.sampler, self.stream, self.switchboard) = (sampler, stream, switchboard)
     logits = Tensor(.float32, [0, model.configuration.vocabularySize])
@@ -31,6 +50,31 @@ public struct DecoderRunner: ModelRunning {
   public mutating func forward(_ batch: Batch) throws {
     stream.phase = batch.sequences.allSatisfy { $0.tokens.count == 1 } ? .decode : .prefill
     logits = try model.forward(Self.forwardBatch(batch), kv: kv, workspace: workspace, on: stream)
+  }
+
+  public mutating func copy(_ copies: [PageCopy]) -> [Bool] {
+    guard let pageFile else { return copies.map { _ in true } }
+    return copies.map { copy in
+      do throws(PageStorageError) {
+        switch copy {
+        case .save(let page, let slot):
+          let regions = kv.regions(ofPage: Int(page)).map { UnsafeRawBufferPointer($0) }
+          try pageFile.save(regions, to: Int(slot))
+        case .load(let slot, let page): try pageFile.load(Int(slot), into: kv.regions(ofPage: Int(page)))
+        }
+        return false
+      } catch {
+        report("a page of keys and values will be computed again: \(error)")
+        return true
+      }
+    }
+  }
+
+  /// The slower of saving and loading. Before anything was measured, a gigabyte a second.
+  public var secondsPerPageCopy: Double {
+    guard let pageFile else { return 0 }
+    let measured = [pageFile.saves.secondsPerByte, pageFile.loads.secondsPerByte].compactMap { $0 }
+    return (measured.max() ?? 1e-9) * Double(kv.bytesPerPage)
   }
 
   public func logits(_ row: Int) -> UnsafeMutableBufferPointer<Float> {

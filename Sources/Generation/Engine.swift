@@ -46,8 +46,10 @@ public final class Engine: TextGenerator {
         }
         var loop = EngineLoop(
           configuration, runner: runner, inbox: inbox, statistics: shared, clock: clock, makeDecoder: makeDecoder)
+        loop.loadCache()
         started.fulfil(.success(()))
         loop.run()
+        loop.saveCache()
       } catch {
         started.fulfil(.failure(error))
       }

@@ -32,6 +32,7 @@ struct EngineLoop: ~Copyable {
     counted = EngineStatistics(contextLength: configuration.scheduler.contextLength)
     (self.runner, self.inbox, self.statistics, self.makeDecoder) = (runner, inbox, statistics, makeDecoder)
     self.clock = clock
+    scheduler.secondsPerPageCopy = runner.secondsPerPageCopy
     publish()
   }
 
@@ -185,7 +186,7 @@ struct EngineLoop: ~Copyable {
     request.finish(reason, usage, message: message)
   }
 
-  private mutating func publish() {
+  mutating func publish() {
     (counted.running, counted.waiting) = (scheduler.runningCount, scheduler.waitingCount)
     (counted.freePages, counted.pageCount) = (scheduler.freePages, scheduler.configuration.pageCount)
     (counted.cachedPages, counted.prefixCache) = (scheduler.cachedPages, scheduler.cacheStatistics)

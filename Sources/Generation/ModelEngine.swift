@@ -1,5 +1,6 @@
 import KernelRuntime
 import Models
+import PageStorage
 import Paging
 import Scheduling
 import Tensors
@@ -36,6 +37,13 @@ public struct ModelEngineOptions: Sendable {
   /// How preempted requests get their pages back.
   public var preemption = PreemptionMethod.cheapest
 
+  /// Bytes of the second level, 0 for none, and the folder of its file; nil keeps it in memory.
+  public var secondLevelMemory = 0, secondLevelFolder: String?
+  /// The file that keeps the prefix cache between two runs, and what says that two programs compute the same.
+  public var cacheFile: String?, programMark = ""
+  /// Told what goes wrong without stopping the engine.
+  public var report: @Sendable (String) -> Void = { _ in }
+
   public init(threads: Int) { self.threads = threads }
 }
 
@@ -61,20 +69,38 @@ extension Engine {
       maxBatchTokens: options.maxBatchTokens, maxRunning: options.maxRunning, maxWaiting: options.maxWaiting,
       prefixCaching: options.prefixCaching, evictionPolicy: options.evictionPolicy, queuePolicy: options.queuePolicy,
       maxOvertakes: options.maxOvertakes, interTokenTarget: options.interTokenTarget,
-      decodeRounds: options.decodeRounds, draftTokens: options.draftTokens, preemption: options.preemption)
+      decodeRounds: options.decodeRounds, draftTokens: options.draftTokens,
+      secondLevelPages: try slotCount(model, options),
+      preemption: options.preemption)
     let configuration = EngineConfiguration(
       scheduler: limits, stepCosts: .guess(for: model, threads: options.threads))
     return try await Engine(configuration: configuration, makeDecoder: tokenizer) {
       let decoder = try Decoder.load(
         files, library: library, pageSize: options.pageSize, cacheType: options.kvType, contextLength: context)
+      let kv = KVStore(
+        model, pageCount: pages, pageSize: options.pageSize, dtype: options.kvType, layout: options.kvLayout)
+      let pageFile =
+        limits.secondLevelPages > 0
+        ? try PageFile(
+          directory: options.secondLevelFolder, slotCount: limits.secondLevelPages, slotBytes: kv.bytesPerPage) : nil
       return DecoderRunner(
-        model: decoder,
-        kv: KVStore(
-          model, pageCount: pages, pageSize: options.pageSize, dtype: options.kvType, layout: options.kvLayout),
+        model: decoder, kv: kv,
         workspace: DecoderWorkspace(model, maxTokens: limits.maxBatchTokens, maxSampledRows: limits.maxSampledRows),
         sampler: try TokenSampler(library, vocabularySize: model.vocabularySize, maxRows: limits.maxSampledRows),
-        stream: CPUStream(threads: options.threads), switchboard: library.switchboard)
+        stream: CPUStream(threads: options.threads), switchboard: library.switchboard, pageFile: pageFile,
+        cacheFile: options.cacheFile.map { ($0, CacheFingerprint.fields(files, library: library, options: options)) },
+        report: options.report)
     }
+  }
+
+  private static func slotCount(_ model: DecoderConfiguration, _ options: ModelEngineOptions) throws -> Int {
+    let pageBytes = options.pageSize * KVStore.bytesPerToken(model, dtype: options.kvType)
+    guard options.secondLevelMemory == 0 || options.secondLevelMemory >= pageBytes else {
+      throw ModelEngineError(
+        description: "a second level of \(options.secondLevelMemory) bytes holds no page: one of \(options.pageSize) "
+          + "tokens takes \(pageBytes)")
+    }
+    return options.secondLevelMemory / pageBytes
   }
 
   private static func pageCount(

@@ -41,6 +41,9 @@ public protocol ModelRunning {
   /// What it takes to copy a page, in seconds, as measured lately; 0 when nothing is known.
   var secondsPerPageCopy: Double { get }
 
+  /// The file that keeps the prefix cache while the engine does not run; nil for none.
+  var savedCache: SavedCache? { get }
+
   /// Runs the batch: computes keys and values of all its tokens into their pages, and the logits that are wanted.
   ///
   /// Slots of a page hold what the last batch that wrote them put there; a page that was given to another sequence is
@@ -65,6 +68,7 @@ extension ModelRunning {
   /// Without a second level there is nothing to copy, and no copy can be made.
   public mutating func copy(_ copies: [PageCopy]) -> [Bool] { copies.map { _ in true } }
   public var secondsPerPageCopy: Double { 0 }
+  public var savedCache: SavedCache? { nil }
 }
 
 /// Turns the tokens of one output into text, piece by piece. `IncrementalDetokenizer` is the real one.

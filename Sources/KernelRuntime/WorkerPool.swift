@@ -2,30 +2,51 @@ import CPUIntrinsics
 import Glibc
 import Synchronization
 
-/// A fork/join pool in which threads claim chunks of work: the caller works too, and never waits for a helper that has
-/// not claimed anything, so a helper that is not scheduled costs at most one chunk, not a time slice.
+/// A fork/join pool: the caller works too, and never waits for a helper that has not claimed anything, so a helper that
+/// is not scheduled costs at most one chunk, not a time slice.
 ///
 ///     pool.parallel(16) { chunk in … }       // returns when all 16 are done
 ///
-/// `ticket` holds generation << 32 | next chunk. A chunk is claimed by compare-exchange, so that a late helper can never
-/// take from a newer generation. Helpers spin for a few microseconds after work (a decode step is hundreds of short
-/// calls; waking a sleeper costs 20 µs), then sleep on a condition variable.
+/// Each thread has a share of the chunks, next to each other, and takes chunks of other shares when its own are done:
+///
+///     call     generation << 20 | chunks, body, context      written by the caller, read by helpers
+///     shares   generation << 20 | next chunk                 one for each thread; a chunk is claimed by compare-exchange
+///     done     chunks finished since the beginning           one for each helper, written by it alone
+///
+/// Each of these has cache lines of its own: a line that two processors write moves between them, for up to half a
+/// microsecond, as long as a small chunk takes. A call of two threads that need not help each other moves two.
+///
+/// A share of an older generation is untouched. A helper that is late with an older generation finds every share of it
+/// used up or newer, since a call returns only when all its chunks are done; so it cannot claim anything.
+///
+/// Helpers spin for a few microseconds after work (a decode step is hundreds of short calls; waking a sleeper costs 20
+/// µs), then sleep on a condition variable. One that falls asleep while a call is published may miss that call.
 public final class WorkerPool: @unchecked Sendable {
-  // @unchecked: `body` and `context` are written by the one caller before `ticket` is published (release / acquire).
+  // @unchecked: `work` is written by the one caller before `call` is published (release / acquire).
   public let threadCount: Int
-  private let ticket = Atomic<UInt64>(0)
-  private let limit = Atomic<UInt64>(0)  // generation << 32 | number of chunks
-  private let finished = Atomic<Int>(0)
+  /// Words 128 bytes apart: the call, each thread's share, each helper's done.
+  private let words: UnsafeMutablePointer<Atomic<UInt64>>
+  /// In the line of the call.
+  private let work: UnsafeMutablePointer<Work>
   private let sleepers = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
-  private nonisolated(unsafe) var body: (@convention(c) (UnsafeMutableRawPointer, Int) -> Void)?
-  private nonisolated(unsafe) var context: UnsafeMutableRawPointer?
   private nonisolated(unsafe) var threads: [pthread_t] = []
+  /// What all helpers had finished when the current call began; the caller's.
+  private nonisolated(unsafe) var finishedBefore: UInt64 = 0
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
+  private struct Work {
+    var body: @convention(c) (UnsafeMutableRawPointer, Int) -> Void
+    var context: UnsafeMutableRawPointer
+  }
+
   /// About 20 µs of spinning before a helper sleeps.
   private static let spins = 4_000
+  /// Words from one line to the next but one: lines are fetched in pairs.
+  private static let apart = 16
+  /// Generations lie above; 44 bits of them last for years.
+  private static let countBits: UInt64 = 20
 
   /// Processors that this process may run on.
   public static var usableProcessors: Int { Int(cpu_usable_count()) }
@@ -33,32 +54,52 @@ public final class WorkerPool: @unchecked Sendable {
   /// - Parameter threads: all threads, the caller included; at least 1.
   public init(threads count: Int) {
     threadCount = max(1, count)
+    let wordCount = 2 * threadCount * Self.apart
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: wordCount * 8, alignment: 128)
+    memory.initializeMemory(as: UInt64.self, repeating: 0, count: wordCount)
+    words = memory.assumingMemoryBound(to: Atomic<UInt64>.self)
+    work = (memory + 16).assumingMemoryBound(to: Work.self)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(condition, nil)
-    for _ in 1..<threadCount {
+    for number in 1..<threadCount {
+      let start = Unmanaged.passRetained(Start(pool: .passUnretained(self), number: number))
       var thread = pthread_t()
       let failed = pthread_create(
         &thread, nil,
         { argument in
-          Unmanaged<WorkerPool>.fromOpaque(argument!).takeUnretainedValue().work()
+          let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+          start.pool.takeUnretainedValue().help(start.number)
           return nil
-        }, Unmanaged.passUnretained(self).toOpaque())
-      // Without a helper the caller does all chunks itself.
-      if failed == 0 { threads.append(thread) }
+        }, start.toOpaque())
+      // Without a helper the others do its chunks.
+      if failed == 0 { threads.append(thread) } else { start.release() }
     }
+  }
+
+  /// What a helper is told.
+  private final class Start {
+    let pool: Unmanaged<WorkerPool>, number: Int
+    init(pool: Unmanaged<WorkerPool>, number: Int) { (self.pool, self.number) = (pool, number) }
   }
 
   deinit {
     stopping.store(true, ordering: .sequentiallyConsistent)
-    publish(chunks: 0)
+    words[0].store(nextCall(of: 0), ordering: .sequentiallyConsistent)
+    wakeSleepers()
     for thread in threads { pthread_join(thread, nil) }
     pthread_mutex_destroy(mutex)
     pthread_cond_destroy(condition)
     mutex.deallocate()
     condition.deallocate()
+    UnsafeMutableRawPointer(words).deallocate()
   }
 
-  /// Runs `body(0) … body(chunks - 1)`, each once, on any thread, in any order, and returns when all are done.
+  /// Where a thread's share of a call's chunks begins; it ends where the next thread's begins.
+  @inline(__always)
+  public func firstChunk(ofThread thread: Int, of chunks: Int) -> Int { thread * chunks / threadCount }
+
+  /// Runs `body(0) … body(chunks - 1)`, each once, on any thread, in any order, and returns when all are done. Mostly a
+  /// thread runs the chunks of its share (`firstChunk`), in ascending order.
   /// Not reentrant: `body` must not call `parallel` of the same pool.
   @inline(__always)
   public func parallel(_ chunks: Int, _ body: (Int) -> Void) {
@@ -80,71 +121,117 @@ public final class WorkerPool: @unchecked Sendable {
   func run(
     chunks: Int, _ context: UnsafeMutableRawPointer, _ body: @convention(c) (UnsafeMutableRawPointer, Int) -> Void
   ) {
-    (self.body, self.context) = (body, context)
-    finished.store(0, ordering: .relaxed)
-    let generation = publish(chunks: chunks)
-    drain(generation)
-    while finished.load(ordering: .acquiring) != chunks { cpu_pause() }
-  }
-
-  @discardableResult
-  private func publish(chunks: Int) -> UInt64 {
-    let generation = (ticket.load(ordering: .relaxed) >> 32) &+ 1
-    limit.store(generation << 32 | UInt64(chunks), ordering: .releasing)
-    ticket.store(generation << 32, ordering: .sequentiallyConsistent)
-    if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
-      pthread_mutex_lock(mutex)
-      pthread_cond_broadcast(condition)
-      pthread_mutex_unlock(mutex)
-    }
-    return generation
-  }
-
-  /// Claims and runs chunks of `generation` until none is left.
-  private func drain(_ generation: UInt64) {
-    while true {
-      var current = ticket.load(ordering: .acquiring)
-      while true {
-        if current >> 32 != generation { return }
-        let end = limit.load(ordering: .acquiring)
-        if end >> 32 != generation || current & 0xFFFF_FFFF >= end & 0xFFFF_FFFF { return }
-        let (claimed, seen) = ticket.weakCompareExchange(
-          expected: current, desired: current &+ 1, ordering: .acquiringAndReleasing)
-        if claimed { break }
-        current = seen
+    let limit = 1 << Int(Self.countBits) - 1
+    if chunks > limit {  // piece by piece
+      let pieces = (chunks + limit - 1) / limit
+      parallel(limit) { first in
+        for piece in 0..<pieces where piece * limit + first < chunks { body(context, piece * limit + first) }
       }
-      body!(context!, Int(current & 0xFFFF_FFFF))
-      finished.add(1, ordering: .releasing)
+      return
+    }
+    work.pointee = Work(body: body, context: context)
+    let call = nextCall(of: chunks)
+    // Claimed before others know of the call: after publishing, an atomic operation would wait for the line to move.
+    let first = claim(call, of: 0)
+    words[0].store(call, ordering: .releasing)
+    if sleepers.load(ordering: .relaxed) > 0 { wakeSleepers() }
+    var own = 0
+    if let first {
+      body(context, first)
+      own = 1 + drain(call, of: 0)
+    }
+    let expected = finishedBefore &+ UInt64(chunks)
+    if finished() &+ UInt64(own) != expected {
+      for thread in 1..<threadCount { own += drain(call, of: thread) }
+      while finished() &+ UInt64(own) != expected { cpu_pause() }
+    }
+    finishedBefore = expected &- UInt64(own)
+  }
+
+  private func nextCall(of chunks: Int) -> UInt64 {
+    (words[0].load(ordering: .relaxed) >> Self.countBits &+ 1) << Self.countBits | UInt64(chunks)
+  }
+
+  /// What all helpers have finished.
+  private func finished() -> UInt64 {
+    var sum: UInt64 = 0
+    for helper in 1..<threadCount { sum &+= words[(threadCount &+ helper) &* Self.apart].load(ordering: .acquiring) }
+    return sum
+  }
+
+  /// Claims a chunk of a thread's share; nil when none is left of this call.
+  @inline(__always)
+  private func claim(_ call: UInt64, of thread: Int) -> Int? {
+    let generation = call >> Self.countBits, mask = (1 << Self.countBits) &- 1 as UInt64
+    let chunks = Int(call & mask), end = UInt64(firstChunk(ofThread: thread + 1, of: chunks))
+    let index = (1 &+ thread) &* Self.apart
+    var seen = words[index].load(ordering: .acquiring)
+    while true {
+      let from = seen >> Self.countBits
+      if from > generation { return nil }
+      let next = from == generation ? seen & mask : UInt64(firstChunk(ofThread: thread, of: chunks))
+      if next >= end { return nil }
+      let (claimed, found) = words[index].weakCompareExchange(
+        expected: seen, desired: generation << Self.countBits | (next &+ 1), ordering: .acquiringAndReleasing)
+      if claimed { return Int(next) }
+      seen = found
     }
   }
 
-  private func work() {
-    var seen: UInt64 = 0
+  /// Claims and runs chunks of a thread's share until none is left.
+  /// - Returns: how many.
+  private func drain(_ call: UInt64, of thread: Int) -> Int {
+    var count = 0
+    while let chunk = claim(call, of: thread) {
+      let work = work.pointee  // cannot change before this chunk is done
+      work.body(work.context, chunk)
+      count += 1
+    }
+    return count
+  }
+
+  // MARK: helpers
+
+  private func help(_ number: Int) {
+    var seen: UInt64 = 0, total: UInt64 = 0
     while true {
-      var spun = 0
-      while true {
-        let generation = ticket.load(ordering: .acquiring) >> 32
-        if generation != seen {
-          seen = generation
-          break
-        }
-        cpu_pause()
-        spun &+= 1
-        if spun > Self.spins {
-          sleep(while: seen)
-          spun = 0
-        }
-      }
+      let call = nextCall(after: seen)
+      seen = call >> Self.countBits
       if stopping.load(ordering: .relaxed) { return }
-      drain(seen)
+      for distance in 0..<threadCount {
+        let count = drain(call, of: (number + distance) % threadCount)
+        if count == 0 { continue }
+        total &+= UInt64(count)
+        words[(threadCount &+ number) &* Self.apart].store(total, ordering: .releasing)
+      }
+    }
+  }
+
+  /// Waits for a call of another generation.
+  private func nextCall(after generation: UInt64) -> UInt64 {
+    while true {
+      for _ in 0..<Self.spins {
+        let call = words[0].load(ordering: .acquiring)
+        if call >> Self.countBits != generation { return call }
+        cpu_pause()
+      }
+      sleep(while: generation)
     }
   }
 
   private func sleep(while generation: UInt64) {
     pthread_mutex_lock(mutex)
     sleepers.add(1, ordering: .sequentiallyConsistent)
-    while ticket.load(ordering: .sequentiallyConsistent) >> 32 == generation { pthread_cond_wait(condition, mutex) }
+    while words[0].load(ordering: .sequentiallyConsistent) >> Self.countBits == generation {
+      pthread_cond_wait(condition, mutex)
+    }
     sleepers.subtract(1, ordering: .relaxed)
+    pthread_mutex_unlock(mutex)
+  }
+
+  private func wakeSleepers() {
+    pthread_mutex_lock(mutex)
+    pthread_cond_broadcast(condition)
     pthread_mutex_unlock(mutex)
   }
 }

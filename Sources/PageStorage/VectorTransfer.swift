@@ -13,16 +13,30 @@ final class VectorTransfer {
     case failed(Int32)
   }
 
+  /// What moves bytes between pieces and the file: as `pwritev` and `preadv` do, with their result and `errno`.
+  typealias Call = (Direction, Int32, UnsafePointer<iovec>, Int32, off_t) -> Int
+
   /// Pieces handed to the system in one call.
   let limit: Int
   private let vectors: UnsafeMutablePointer<iovec>
+  private let call: Call
 
-  init() {
+  init(call: @escaping Call = systemCall) {
+    self.call = call
     limit = min(1024, max(16, sysconf(Int32(_SC_IOV_MAX))))
     vectors = .allocate(capacity: limit)
   }
 
   deinit { vectors.deallocate() }
+
+  static func systemCall(
+    _ direction: Direction, _ descriptor: Int32, _ vectors: UnsafePointer<iovec>, _ count: Int32, _ place: off_t
+  ) -> Int {
+    switch direction {
+    case .write: pwritev(descriptor, vectors, count, place)
+    case .read: preadv(descriptor, vectors, count, place)
+    }
+  }
 
   /// Moves the bytes of `count` regions, one after another, to or from the file's bytes at `offset`.
   ///
@@ -48,10 +62,7 @@ final class VectorTransfer {
         (at, skipped) = (at + 1, 0)
       }
       if filled == 0 { return .done }
-      let place = off_t(offset + moved)
-      let result =
-        direction == .write
-        ? pwritev(descriptor, vectors, Int32(filled), place) : preadv(descriptor, vectors, Int32(filled), place)
+      let result = call(direction, descriptor, vectors, Int32(filled), off_t(offset + moved))
       if result < 0 {
         if errno == EINTR { continue }
         return .failed(errno)

@@ -69,11 +69,9 @@ extension PrefixCache {
 
   /// Saves evicted pages that the second level does not have, the beginning of the run first.
   mutating func save(_ run: EvictedRun) {
-    let first = run.tokens.count / pool.pageSize - run.pages.count
-    for (offset, page) in run.pages.enumerated() {
-      guard let slot = secondLevel.store(run.tokens, salt: run.salt, page: first + offset, time: lastTime) else {
-        continue
-      }
+    let slots = secondLevel.store(run.tokens, salt: run.salt, lastPages: run.pages.count, time: lastTime)
+    for (page, slot) in zip(run.pages, slots) {
+      guard let slot else { continue }
       copies.append(.save(page: page, slot: slot))
       statistics.savedPages += 1
     }

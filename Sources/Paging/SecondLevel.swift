@@ -77,24 +77,45 @@ public struct SecondLevel: ~Copyable {
     return found
   }
 
-  /// Makes a place for page number `page` of `tokens`.
-  /// - Returns: the slot to save it to; nil when it is here already, or when all slots are lent.
-  mutating func store(_ tokens: [Int32], salt: String, page: Int, time: Int) -> SlotID? {
-    guard isEnabled else { return nil }
-    if let known = find(tokens, salt: salt, from: page, limit: (page + 1) * pageSize).first {
-      touch(known, time)
-      return nil
+  /// Makes places for the last `count` pages of `tokens`, as far as there are slots, the first ones first.
+  /// - Returns: for each of these pages the slot to save it to; nil when it is here already, or when no slot is left.
+  mutating func store(_ tokens: [Int32], salt: String, lastPages count: Int, time: Int) -> [SlotID?] {
+    let (first, end) = (tokens.count / pageSize - count, tokens.count / pageSize)
+    guard isEnabled else { return Array(repeating: nil, count: count) }
+    var at: Int32? = root(salt)
+    var isKnown = [Bool](repeating: false, count: count)
+    for page in 0..<end {
+      guard let parent = at, let child = child(of: parent, tokens, page: page) else { break }
+      at = child
+      guard page >= first, entries[Int(child)].slot >= 0 else { continue }
+      isKnown[page - first] = true
+      touch(entries[Int(child)].slot, time)
     }
-    // The slot first: making room may take entries away, also those that the path to this one consists of.
-    guard let slot = takeSlots(1)?.first else { return nil }
-    var at = root(salt)
-    for index in 0...page { at = child(of: at, tokens, page: index) ?? add(tokens, page: index, below: at) }
-    entries[Int(at)].slot = slot
-    owners[Int(slot)] = at
+    // The slots before the places: making room may take entries away, also those that the path to these consists of.
+    let missing = isKnown.count { !$0 }
+    var slots = (takeSlots(min(missing, slots.freeCount + slots.cachedCount)) ?? [])[...]
+    var result = [SlotID?](repeating: nil, count: count)
+    var parent = root(salt)
+    for page in 0..<end {
+      if slots.isEmpty { break }
+      let child = child(of: parent, tokens, page: page) ?? add(tokens, page: page, below: parent)
+      if page >= first, entries[Int(child)].slot < 0, let slot = slots.popFirst() {
+        place(slot, at: child, time)
+        result[page - first] = slot
+      }
+      parent = child
+    }
+    self.slots.release(Array(slots))
+    prune(root(salt))
+    return result
+  }
+
+  private mutating func place(_ slot: SlotID, at entry: Int32, _ time: Int) {
+    entries[Int(entry)].slot = slot
+    owners[Int(slot)] = entry
     slots.keep([slot])
     slots.release([slot])
-    queue.insert(at, key(at, time))
-    return slot
+    queue.insert(entry, key(entry, time))
   }
 
   /// Keeps found slots from being given to others until `unpin`.
@@ -187,13 +208,18 @@ public struct SecondLevel: ~Copyable {
     return Int32(entries.count - 1)
   }
 
-  /// Takes the page of an entry away, and the entries that lead nowhere then.
+  /// Takes the page of an entry away.
   private mutating func remove(_ entry: Int32) {
     queue.remove(entry)
     let slot = entries[Int(entry)].slot
     slots.drop([slot])
     owners[Int(slot)] = -1
     entries[Int(entry)].slot = -1
+    prune(entry)
+  }
+
+  /// Takes away an entry that leads nowhere, and those above it that lead nowhere then.
+  private mutating func prune(_ entry: Int32) {
     var at = entry
     while entries[Int(at)].slot < 0, entries[Int(at)].childCount == 0 {
       let parent = entries[Int(at)].parent

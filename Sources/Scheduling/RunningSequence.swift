@@ -43,8 +43,11 @@ struct RunningSequence {
     stopTokens = request.stop.ignoresStopTokens ? [] : request.stop.tokenIDs
     tokens = request.prompt
     table = BlockTable(pageSize: configuration.pageSize)
-    (salt, priority) = ("\(epoch):\(request.cacheSalt)", request.priority)
+    (salt, priority) = (Self.epochSalt(request.cacheSalt, epoch: epoch), request.priority)
   }
+
+  /// The salt of a request's prefixes in the cache.
+  static func epochSalt(_ salt: String, epoch: Int) -> String { "\(epoch):\(salt)" }
 
   var outputCount: Int { tokens.count - promptCount }
   /// Tokens whose keys and values are not in the pages.

@@ -9,7 +9,10 @@ extension Scheduler {
   func admissionOrder() -> [Int] {
     let candidates = waiting.prefix(Self.policyWindow)
     if configuration.queuePolicy == .firstComeFirstServed { return Array(candidates) }
-    let urgent = waiting.filter { sequences[$0]?.isUrgent(configuration) ?? false }
+    // Whoever was admitted before, or overtaken, is not newer than the newest that ever was admitted; of those, fewer than
+    // a window waited then, and the others ran: so all that are urgent are among this many.
+    let eldest = waiting.prefix(Self.policyWindow + configuration.maxRunning)
+    let urgent = eldest.filter { sequences[$0]?.isUrgent(configuration) ?? false }
     let others = candidates.filter { !(sequences[$0]?.isUrgent(configuration) ?? false) }
     switch configuration.queuePolicy {
     case .firstComeFirstServed: return urgent + others

@@ -103,8 +103,9 @@ extension Scheduler {
   /// chunk shrinks to the pages there are.
   /// - Returns: the tokens that have pages now, from 0 to `wanted`.
   private mutating func makeRoom(for handle: Int, wanted: Int, _ plan: inout StepPlan) -> Int {
-    guard let table = sequences[handle]?.table else { return 0 }
-    let missing = table.missingPages(for: table.tokenCount + wanted)
+    // Numbers, not a copy of the table: it would be copied with all its pages when one is added.
+    guard let (start, capacity) = sequences[handle].map({ ($0.table.tokenCount, $0.table.capacity) }) else { return 0 }
+    let missing = max(0, cache.pool.pages(for: start + wanted) - capacity / configuration.pageSize)
     while cache.availablePages < missing, let victim = victim(for: handle, missing: missing - cache.availablePages) {
       preempt(victim)
       plan.remove(victim)
@@ -112,16 +113,16 @@ extension Scheduler {
     let count = min(missing, cache.availablePages)
     guard let pages = cache.allocate(count) else { return 0 }
     sequences[handle]?.table.append(pages)  // the table holds the pages from here on
-    return min(wanted, table.capacity + count * configuration.pageSize - table.tokenCount)
+    return min(wanted, capacity + count * configuration.pageSize - start)
   }
 
   func batchSequence(_ grant: Grant) -> BatchSequence? {
     guard let sequence = sequences[grant.handle] else { return nil }
     let end = grant.start + grant.tokens
-    let pages = cache.pool.pages(for: end + grant.drafts.count)
+    let pages = cache.pool.pages(for: end + grant.drafts.count), held = sequence.table.pages
     return BatchSequence(
       handle: grant.handle, tokens: sequence.tokens[grant.start..<end] + grant.drafts, startPosition: grant.start,
-      pages: Array(sequence.table.pages[..<pages]), samples: end == sequence.tokens.count,
+      pages: pages == held.count ? held : Array(held[..<pages]), samples: end == sequence.tokens.count,
       drafts: grant.drafts.count)
   }
 }

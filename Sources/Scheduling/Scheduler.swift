@@ -47,7 +47,7 @@ public struct Scheduler: ~Copyable {
   var clock = 0
   private var nextHandle = 0
   /// Requests of one epoch share prefixes.
-  private var cacheEpoch = 0
+  private(set) var cacheEpoch = 0
   /// How often a sequence had to give its pages back, and how often they were kept in the second level then.
   public internal(set) var preemptions = 0
   public internal(set) var swaps = 0

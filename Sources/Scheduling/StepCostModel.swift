@@ -9,7 +9,7 @@ public struct StepCostModel: Sendable {
   public private(set) var costs: StepCosts
   /// Measured by estimated time of the steps: mean, and mean square about 1.
   private var errorMean = 1.0, errorSquare = 0.01
-  private let prior: StepCosts
+  private var prior: StepCosts
   private var classes = [Sums](repeating: Sums(), count: Self.classCount)
   private var seen = 0
 
@@ -36,6 +36,7 @@ public struct StepCostModel: Sendable {
   /// Takes a step in.
   public mutating func observe(_ shape: StepShape, seconds: Double) {
     guard shape.tokens > 0, seconds > 0, seconds.isFinite else { return }
+    if seen == 0 { scalePrior(to: seconds, shape) }
     let expected = costs.seconds(shape)
     // What another program does to one step must not change what is thought of all.
     let seconds = seen >= 16 ? min(seconds, 3 * expected) : seconds
@@ -53,6 +54,16 @@ public struct StepCostModel: Sendable {
         prior.perPair * Double(shape.pairs) / seconds, prior.perRow * Double(shape.rows) / seconds,
       ])
     fit()
+  }
+
+  /// The first step tells how fast the machine is: the guess may be wrong by any factor.
+  private mutating func scalePrior(to seconds: Double, _ shape: StepShape) {
+    let factor = seconds / prior.seconds(shape)
+    guard factor.isFinite, factor > 0 else { return }
+    prior = StepCosts(
+      fixed: prior.fixed * factor, perToken: prior.perToken * factor, perPair: prior.perPair * factor,
+      perRow: prior.perRow * factor)
+    costs = prior
   }
 
   /// Solves for the factors on the prior's costs; a negative one is set to zero, and the others solved for again.

@@ -17,15 +17,17 @@ struct LoadedModel: Sendable {
   let library: KernelLibrary
 
   /// Opens the files, then builds the tokenizer while the engine's thread repacks the weights.
-  /// - observer: sees every call of a kernel.
+  /// - observer: sees every call of a kernel. report: told what goes wrong without stopping anything.
   static func load(
-    _ options: ModelOptions, maxWaiting: Int = 1024, observer: (any KernelCallObserver)? = nil, log: Logger
+    _ options: ModelOptions, maxWaiting: Int = 1024, observer: (any KernelCallObserver)? = nil, log: Logger,
+    report: @escaping @Sendable (String) -> Void = { Terminal.printError($0) }
   ) async throws -> LoadedModel {
     let files = try ModelFiles.open(try options.path())
     var library = try options.kernelOptions.library(log: log)
     library.observer = observer
     var engineOptions = try options.engineOptions()
     engineOptions.maxWaiting = maxWaiting
+    engineOptions.report = report
     async let tokenizing = Task.detached { try makeTokenizer(files) }.value
     // The engine needs the tokenizer only when the first request arrives; the box is filled before `load` returns.
     let box = TokenizerBox()

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 
 /// What this machine has.
 enum Machine {
@@ -11,6 +12,16 @@ enum Machine {
       let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
     else { return 4 << 30 }
     return kilobytes << 10
+  }
+
+  /// Where temporary files belong.
+  static var temporaryFolder: String { ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp" }
+
+  /// Differs between two builds of this program: its version, size and time.
+  static var programMark: String {
+    var facts = stat()
+    guard stat("/proc/self/exe", &facts) == 0 else { return Version.text }
+    return "\(Version.text) \(facts.st_size) \(facts.st_mtim.tv_sec).\(facts.st_mtim.tv_nsec)"
   }
 }
 

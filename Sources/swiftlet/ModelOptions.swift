@@ -59,6 +59,15 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Tokens guessed ahead, at most, from what the request has said before; 0 for none.")
   var draftTokens = 0
 
+  @Option(help: "Second level for pages that memory has no room for: a file of at most this size. Default: none.")
+  var kvSwap: String?
+
+  @Option(help: "Folder of that file, which has no name there. Default: the one for temporary files.")
+  var kvSwapFolder: String?
+
+  @Option(help: "Keep computed prefixes in this file from one run to the next.")
+  var cacheFile: String?
+
   @Option(help: "How requests get pages back that others needed: cheapest, recompute or swap.")
   var preemption = PreemptionMethod.cheapest.rawValue
 
@@ -126,6 +135,19 @@ struct ModelOptions: ParsableArguments {
       throw ValidationError("--preemption is \(preemption); it must be cheapest, recompute or swap")
     }
     options.preemption = preemption
+    if let kvSwap {
+      guard let bytes = ByteSize.parse(kvSwap) else {
+        throw ValidationError("--kv-swap is \(kvSwap); write a size such as 512M or 2G")
+      }
+      options.secondLevelMemory = bytes
+      options.secondLevelFolder = kvSwapFolder ?? Machine.temporaryFolder
+    } else if kvSwapFolder != nil {
+      throw ValidationError("--kv-swap-folder needs --kv-swap, the size of the file")
+    }
+    if let cacheFile, !prefixCache {
+      throw ValidationError("--cache-file keeps the prefix cache in \(cacheFile), which --no-prefix-cache switches off")
+    }
+    (options.cacheFile, options.programMark) = (cacheFile, Machine.programMark)
     return options
   }
 

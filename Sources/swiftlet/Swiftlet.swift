@@ -8,7 +8,7 @@ struct Swiftlet: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       Serve.self, Chat.self, Generate.self, Pull.self, KernelsCommand.self, Bench.self, TracesCommand.self,
-      CacheCommand.self, Doctor.self, KernelWorkerCommand.self,
+      Simulate.self, CacheCommand.self, Doctor.self, KernelWorkerCommand.self,
     ])
 }
 

@@ -38,6 +38,7 @@ check "an unknown model is named" refuses "no-such-model" generate --model no-su
 check "an unknown model to pull is named" refuses "no-such-model" pull no-such-model
 check "a bad number is refused" refuses "max-tokens" generate --model "$model" --prompt x --max-tokens 0
 check "a bad type is refused" refuses "int4" generate --model "$model" --prompt x --kv-type int4
+check "a bad layout is refused" refuses "row-first" generate --model "$model" --prompt x --kv-layout row-first
 check "an unknown kernel language is refused" bash -c '! "$0" generate --model "$1" --prompt x --kernels fortran 2>&1 >/dev/null | grep -qv fortran' "$swiftlet" "$model"
 
 printf 'rmsnorm cpp\n' >"$work/typo.yaml"
@@ -54,9 +55,10 @@ check "the other candidates are explained" says "refused, the policy allows cpp 
 answer() { timeout 120 "$swiftlet" generate --model "$model" --prompt "hello there" --temperature 0 --max-tokens 24 "$@" 2>"$work/err"; }
 reference=$(answer --kernels swift --kv-type float32 --threads 1)
 check "the oracle answers" test -n "$reference"
-for options in "--kernels swift-fast,swift" "--kernels $work/kernels.yaml" "--kernels cpp,swift --threads 2" "--page-size 1" "--max-batch-tokens 1"; do
+for options in "--kernels swift-fast,swift" "--kernels $work/kernels.yaml" "--kernels cpp,swift --threads 2" "--page-size 1" "--max-batch-tokens 1" "--kv-layout page-first"; do
   check "the same greedy tokens with $options" test "$(answer --kv-type float32 $options)" = "$reference"
 done
+check "an int8 cache answers, too" test -n "$(answer --kv-type int8)"
 check "chat reads lines, forgets and leaves" bash -c 'printf "hello\n/reset\nhello\n/exit\n" | timeout 120 "$0" chat --model "$1" --max-tokens 4 --temperature 0 >"$2/out" 2>"$2/err"' "$swiftlet" "$model" "$work"
 check "chat says that it forgot" says "forgotten"
 

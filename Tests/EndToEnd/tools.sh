@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands that look after trace sets and the machine, on sets of the fixtures: answers, exit statuses, JSON.
+# Runs the commands that look after trace sets and the machine, and the simulator, on the fixtures: answers, exit statuses, JSON.
 #
 #   Tests/EndToEnd/tools.sh [SWIFTLET]          the program; default .build/debug/swiftlet
 set -uo pipefail
@@ -34,7 +34,7 @@ json() {
     python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$work/out" "$2" 2>>"$work/err"
 }
 
-for command in traces "traces validate" "traces show" "traces best" "traces merge" "traces diff" "traces convert" "traces coverage" "traces export" doctor; do
+for command in traces "traces validate" "traces show" "traces best" "traces merge" "traces diff" "traces convert" "traces coverage" "traces export" simulate doctor; do
   check "$command --help" run 0 $command --help # the words of a subcommand
 done
 
@@ -108,6 +108,23 @@ check "the export is sound" run 0 traces validate "$work/part"
 check "export --json" json 0 'list(d["definitions"]) == ["gemm_n32_k64"]' traces export "$work/set" gemm_n32_k64 --json
 check "export --csv" run 0 traces export "$work/set" --csv
 check "export without saying where" run 64 traces export "$work/set"
+
+day=Tests/Fixtures/traffic/tenants_mooncake.jsonl
+check "simulate" run 0 simulate --trace "$day" --speed-up 40 --json "$work/day.json"
+check "simulate has a column for each queue policy" says "^queue/eviction  *fcfs/lru  *lpm/lru dfs-weight/lru  *priority/lru$"
+check "simulate says how it read the trace" says "^note: a hash id is taken as 512 tokens"
+check "simulate --json" python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); sys.exit(not (d["requests"] == 600 and len(d["results"]) == 4 and all(r["finished"] == 600 for r in d["results"])))' "$work/day.json"
+echo '{"fixed": 0.001}' >"$work/costs.json"
+check "simulate with costs" run 0 simulate --trace Tests/Fixtures/traffic/chat_qwen.jsonl --queue-policy lpm --eviction-policy lru,lfu --costs "$work/costs.json" --row-cost 0.5
+check "simulate runs each pair of policies" says "lpm/lru  *lpm/lfu$"
+check "simulate with an unknown policy" run 64 simulate --trace "$day" --queue-policy fcfs,best
+check "simulate names the policies" says '"best" is not one of fcfs, lpm, dfs-weight, priority'
+check "simulate without a file" run 64 simulate --trace "$work/none"
+check "simulate with negative costs" run 64 simulate --trace "$day" --token-cost -1
+check "simulate with pages of a size that cannot be" run 64 simulate --trace "$day" --page-size 3
+(head -n 3 "$day" && echo '{"timestamp": 5, "input_length": "many"}') >"$work/bad.jsonl"
+check "simulate refuses a broken line" run 64 simulate --trace "$work/bad.jsonl"
+check "simulate names the line" says "bad.jsonl:4: column 34: expected a number"
 
 check "doctor" run 0 doctor
 check "doctor knows the processor" says "^ok *processors: "

@@ -44,15 +44,22 @@ struct SharedPrefixTests {
 
   /// Cold and warm, against an engine that runs one request at a time and keeps nothing.
   private func check(
-    _ files: ModelFiles, requests: Int, maxTokens: Int, _ changes: [(inout ModelEngineOptions) -> Void]
+    _ files: ModelFiles, requests: Int, maxTokens: Int, base: (inout ModelEngineOptions) -> Void = { _ in },
+    _ changes: [(inout ModelEngineOptions) -> Void]
   ) async throws {
     let prompts = Self.prompts(requests, vocabularySize: files.configuration.vocabularySize)
-    let alone = try await engine(files) { ($0.prefixCaching, $0.maxRunning) = (false, 1) }
+    let alone = try await engine(files) {
+      base(&$0)
+      ($0.prefixCaching, $0.maxRunning) = (false, 1)
+    }
     let expected = try await transcripts(alone, prompts, maxTokens: maxTokens)
     await alone.shutdown()
     #expect(expected.allSatisfy { $0.logprobs.count == maxTokens && $0.usage?.cachedTokens == 0 })
     for (number, change) in changes.enumerated() {
-      let engine = try await engine(files, change)
+      let engine = try await engine(files) {
+        base(&$0)
+        change(&$0)
+      }
       for round in ["cold", "warm"] {
         for (one, other) in zip(try await transcripts(engine, prompts, maxTokens: maxTokens), expected) {
           #expect(one.tokens == other.tokens && one.logprobs == other.logprobs, "change \(number), \(round)")
@@ -76,6 +83,18 @@ struct SharedPrefixTests {
         { ($0.pageSize, $0.kvType, $0.maxBatchTokens) = (64, .float16, 7) },
         // Room for one or two requests at a time: evictions and preemptions all along.
         { ($0.kvMemory, $0.maxBatchTokens, $0.queuePolicy) = (11 * pageBytes, 50, .longestPrefixMatch) },
+      ])
+  }
+
+  @Test(arguments: [false, true])
+  func layoutsAndTypesOfKeysAndValuesDoTheSame(isInt8: Bool) async throws {
+    let files = try ModelFiles.open(Fixtures.path("families/qwen2"))
+    let pageBytes = 16 * KVStore.bytesPerToken(files.configuration, dtype: isInt8 ? .int8 : .float16)
+    try await check(
+      files, requests: 4, maxTokens: 4, base: { if isInt8 { $0.kvType = .int8 } },
+      [
+        { ($0.pageSize, $0.maxBatchTokens) = (1, 33) },
+        { ($0.kvMemory, $0.maxBatchTokens, $0.kvLayout) = (11 * pageBytes, 50, .pageFirst) },
       ])
   }
 

@@ -23,8 +23,10 @@ import Traces
       RotaryEmbedding.definition(
         queryHeads: 9, keyValueHeads: 3, headDimension: 64, rotaryDimension: 64, style: .interleaved),
       KeyValueStore.definition(keyValueHeads: 3, headDimension: 64, pageSize: 16, cacheType: .float16),
+      KeyValueStore.definition(keyValueHeads: 3, headDimension: 64, pageSize: 16, cacheType: .int8),
       PagedAttention.definition(
         queryHeads: 9, keyValueHeads: 3, headDimension: 64, pageSize: 16, cacheType: .float16),
+      PagedAttention.definition(queryHeads: 9, keyValueHeads: 3, headDimension: 64, pageSize: 16, cacheType: .int8),
       SiluAndMul.definition(intermediateSize: 1536), Sampler.definition(vocabularySize: 49_152),
       publicDefinition("mla_paged/mla_paged_decode_h16_ckv512_kpe64_ps1"),
       publicDefinition("moe/moe_fp8_block_scale_renorm_topk8_e128_h2048_i768"),
@@ -45,12 +47,11 @@ import Traces
   func workloads(_ room: String) throws {
     let bytes = try #require(FileManager.default.contents(atPath: Self.folder + room + "/workloads.jsonl"))
     let lines = TraceLines.read(Array(bytes))
-    #expect(3...6 ~= lines.count)
-    var names = Set<String>(), uuids = Set<String>()
+    var linesOf: [String: Int] = [:], uuids = Set<String>()
     for line in lines {
       let trace = try line.trace.get()
       let definition = try #require(Self.definitions[trace.definition], "\(room):\(line.number): \(trace.definition)")
-      names.insert(trace.definition)
+      linesOf[trace.definition, default: 0] += 1
       uuids.insert(trace.workload.uuid)
       #expect(trace.solution == nil && trace.evaluation == nil)
       let axes = try definition.variableAxes(of: trace.workload)
@@ -64,7 +65,8 @@ import Traces
       let solutions = KernelCatalog.solutions.filter { $0.operation == definition.opType }
       #expect(solutions.allSatisfy { $0.source.hasPrefix("Kernels/\(room)/") })
     }
-    #expect(names.count == 1)
+    #expect(!linesOf.isEmpty && linesOf.values.allSatisfy { 3...6 ~= $0 })
+    #expect(Set(linesOf.keys.compactMap { Self.definitions[$0]?.opType }).count == 1)
     #expect(uuids.count == lines.count)
   }
 

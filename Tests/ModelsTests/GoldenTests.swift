@@ -1,6 +1,7 @@
 import Glibc
 import KernelRuntime
 import Models
+import Tensors
 import TestSupport
 import Testing
 
@@ -61,6 +62,30 @@ struct GoldenTests {
     #expect(flips.allSatisfy { $0 <= 0.3 })
     // Sixteen-bit activations and a float16 cache cost this much; eight-bit activations would cost 0.8.
     #expect(error < 0.05)
+  }
+
+  @Test(
+    "An int8 cache chooses float16's first 8 tokens, and the reference's wherever its margin exceeds 0.5",
+    arguments: prompts)
+  func int8(_ name: String) throws {
+    let golden = try Golden(name), files = try ModelFiles.open(Fixtures.defaultModel!)
+    func runner(_ type: DType) throws -> SequenceRunner {
+      try SequenceRunner(files, kernels: KernelPolicy.auto.preferred, cacheType: type)
+    }
+    let byte = try runner(.int8), half = try runner(.float16)
+    let fed = SequenceRunner.Piece(tokens: golden.prompt + golden.greedy.dropLast(), allRows: true)
+    let rows = try byte.step([fed]).suffix(golden.greedy.count)
+    let halves = try half.step([fed]).suffix(golden.greedy.count)
+    var flips: [Double] = []
+    for (i, row) in rows.enumerated() where argmax(row) != golden.greedy[i] { flips.append(golden.margins[i]) }
+    let error = zip(rows, halves).map { largestDifference($0, $1) }.max()!
+    print(
+      "golden \(name), int8 cache: logits within \(error) of float16's, \(flips.count) of \(rows.count) tokens differ, "
+        + "at margins \(flips)")
+    #expect(flips.allSatisfy { $0 <= 0.5 })
+    #expect(error < 1.5)
+    #expect(halves.prefix(8).map(argmax) == Array(golden.greedy.prefix(8)))
+    #expect(try byte.greedy(golden.prompt, count: 8) == Array(golden.greedy.prefix(8)))
   }
 
   private func logSumExp(_ logits: [Float]) -> Double {

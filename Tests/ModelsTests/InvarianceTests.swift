@@ -9,10 +9,12 @@ import Testing
 struct InvarianceTests {
   static let prompt: [Int32] = (0..<90).map { 1000 + ($0 * 7919) % 40000 }
 
-  func runner(pageSize: Int = 16, threads: Int = 2) throws -> SequenceRunner {
+  func runner(
+    pageSize: Int = 16, threads: Int = 2, cacheType: DType = .float16, layout: KVLayout = .layerFirst
+  ) throws -> SequenceRunner {
     try SequenceRunner(
-      try ModelFiles.open(Fixtures.defaultModel!), kernels: KernelPolicy.auto.preferred, cacheType: .float16,
-      pageSize: pageSize, threads: threads)
+      try ModelFiles.open(Fixtures.defaultModel!), kernels: KernelPolicy.auto.preferred, cacheType: cacheType,
+      pageSize: pageSize, threads: threads, layout: layout)
   }
 
   /// Logits after each token of the prompt, computed in one piece on two threads.
@@ -53,5 +55,20 @@ struct InvarianceTests {
     let rows = try runner(pageSize: pageSize, threads: threads)
       .step([.init(tokens: Self.prompt, allRows: true)])
     #expect(rows == (try reference()))
+  }
+
+  @Test("An int8 cache gives the same bits in any chunks, batch, page size and layout")
+  func int8() throws {
+    let reference = try runner(cacheType: .int8).step([.init(tokens: Self.prompt, allRows: true)])
+    for (pageSize, layout) in [(16, KVLayout.pageFirst), (1, .layerFirst)] {
+      let runner = try runner(pageSize: pageSize, threads: 1, cacheType: .int8, layout: layout)
+      for start in stride(from: 0, to: Self.prompt.count, by: 33) {
+        let piece = Array(Self.prompt[start..<min(Self.prompt.count, start + 33)])
+        let rows = try runner.step([
+          .init(tokens: [5, 6, 7], slot: 1, allRows: true), .init(tokens: piece, start: start, allRows: true),
+        ]).dropFirst(3)
+        #expect(Array(rows) == Array(reference[start..<start + piece.count]), "from \(start), pages of \(pageSize)")
+      }
+    }
   }
 }

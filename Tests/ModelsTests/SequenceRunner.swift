@@ -13,13 +13,14 @@ struct SequenceRunner {
 
   init(
     _ files: ModelFiles, kernels: [KernelFlavor], cacheType: DType = .float32, pageSize: Int = 16, tokens: Int = 256,
-    threads: Int = 2
+    threads: Int = 2, layout: KVLayout = .layerFirst
   ) throws {
     let library = KernelLibrary(solutions: KernelCatalog.solutions, policy: KernelPolicy(preferred: kernels))
     decoder = try Decoder.load(
       files, library: library, pageSize: pageSize, cacheType: cacheType, contextLength: tokens)
     kv = KVStore(
-      files.configuration, pageCount: (tokens + pageSize - 1) / pageSize * 4, pageSize: pageSize, dtype: cacheType)
+      files.configuration, pageCount: (tokens + pageSize - 1) / pageSize * 4, pageSize: pageSize, dtype: cacheType,
+      layout: layout)
     workspace = DecoderWorkspace(files.configuration, maxTokens: tokens, maxSampledRows: tokens)
     stream = CPUStream(threads: threads)
     self.pageSize = pageSize

@@ -114,6 +114,30 @@ import Testing
     #expect(calls == 0)
   }
 
+  @Test func aRecordThatIsReplacedByASoundOneAfterItWasVerifiedIsNotHandedOut() throws {
+    defer { close(descriptor) }
+    var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+    try #require(futimens(descriptor, &times) == 0)
+    let reader = try CacheArchiveReader(path: path)
+    try reader.verify(expecting: ArchiveCases.header)
+    // The last page, with another byte and the checksum of that.
+    let salt = ArchiveCases.pages(8)[7].salt.utf8.count
+    let end = bytes.count - 24, start = end - 8 - 40 - 16 - salt - 16
+    var record = Array(bytes[start..<end - 8])
+    record[record.count - 1] ^= 1
+    record += CacheArchiveFormat.bytes(record.withUnsafeBytes { PageChecksum.of($0) })
+    try #require(pwrite(descriptor, record, record.count, start) == record.count)
+    try #require(futimens(descriptor, &times) == 0)
+    var seen = 0
+    expectRefusal(.changed, "record 7", "after it was verified") {
+      try reader.forEachRecord { _ in
+        seen += 1
+        return true
+      }
+    }
+    #expect(seen == 7)
+  }
+
   @Test func aRecordThatIsChangedWhileOthersAreReadIsNotHandedOut() throws {
     defer { close(descriptor) }
     let starts = [16, 40, 60, 80].map { bytes.count - 24 - $0 }

@@ -63,6 +63,12 @@ func contents(of path: String) -> [UInt8]? {
 
 /// Files of this process may not grow beyond so many bytes. For exit tests: it cannot be taken back.
 func limitFileSize(_ bytes: Int) -> Bool {
+  // Whoever started the tests may ignore the signal, and threads of a pool block it.
+  signal(SIGXFSZ, SIG_DFL)
+  var signals = sigset_t()
+  sigemptyset(&signals)
+  sigaddset(&signals, SIGXFSZ)
+  pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   var limits = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t(bytes))
   return setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limits) == 0
 }

@@ -37,8 +37,8 @@ uint16_t to_float16(float x) {
   return static_cast<uint16_t>(sign | (magnitude - 0x38000000 + 0xFFF + (magnitude >> 13 & 1)) >> 13);
 }
 
-// One head of one token: returns scale = max |x| / 127 and writes x / scale, rounded to the nearest, ties to even. Zeros
-// have scale 0; a row with an infinity or a NaN has scale NaN and elements 0.
+// One head of one token: returns scale = max |x| / 127 and writes x / scale, rounded to the nearest, ties to even.
+// Zeros have scale 0; a row with an infinity or a NaN has scale NaN and elements 0.
 float to_int8(const float *x, int8_t *y, long count) {
   // reduce
   float largest = 0, probe = 0;
@@ -64,8 +64,9 @@ float to_int8(const float *x, int8_t *y, long count) {
 
 }  // namespace
 
-// x: [tokens, heads, dimension] float32; cache: [pages, page_size, heads, dimension] of the element type, page_bytes from
-// page to page; scales: for int8, [pages, page_size, heads], page_scales from page to page; slots: [tokens], checked
+// x: [tokens, heads, dimension] float32; cache: [pages, page_size, heads, dimension] of the element type, page_bytes
+// from page to page; scales: for int8, [pages, page_size, heads], page_scales from page to page; slots: [tokens],
+// checked
 void swiftlet_kv_store(swiftlet_element element, const float *x, void *cache, long page_bytes, float *scales,
                        long page_scales, const int32_t *slots, long tokens, long page_size, long heads,
                        long dimension) {

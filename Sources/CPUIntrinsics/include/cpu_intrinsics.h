@@ -21,7 +21,10 @@ static inline int cpu_level(void) {
 }
 
 static inline __attribute__((always_inline)) void cpu_prefetch_write(void *_Nonnull p) { __builtin_prefetch(p, 1, 3); }
-static inline __attribute__((always_inline)) void cpu_prefetch_read(const void *_Nonnull p) { __builtin_prefetch(p, 0, 3); }
+// Into the second-level cache: for what is read a few microseconds later. Any address is allowed.
+static inline __attribute__((always_inline)) void cpu_prefetch_far(const void *_Nonnull p) {
+  __builtin_prefetch(p, 0, 2);
+}
 
 #if defined(__AVX512F__)
 // 16 half-precision numbers to single precision.
@@ -74,6 +77,6 @@ static inline __attribute__((always_inline)) __m256 cpu_half8_to_float(const voi
 static inline void cpu_pause(void) {}
 static inline int cpu_level(void) { return 1; }
 static inline void cpu_prefetch_write(void *_Nonnull p) { (void)p; }
-static inline void cpu_prefetch_read(const void *_Nonnull p) { (void)p; }
+static inline void cpu_prefetch_far(const void *_Nonnull p) { (void)p; }
 
 #endif

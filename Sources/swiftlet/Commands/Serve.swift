@@ -65,7 +65,8 @@ struct Serve: AsyncParsableCommand {
     let recorder = try RecordingOptions(directory: traceWorkloads, limit: traceLimit)?.start { problem in
       logger.warning("recording workloads: \(problem)")
     }
-    let loaded = try await LoadedModel.load(model, maxWaiting: maxWaiting, observer: recorder, log: log)
+    let loaded = try await LoadedModel.load(
+      model, maxWaiting: maxWaiting, observer: recorder, log: log, report: { logger.notice("\($0)") })
     var configuration = ServingConfiguration()
     configuration.host = host
     configuration.port = port

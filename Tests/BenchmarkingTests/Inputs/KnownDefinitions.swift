@@ -19,6 +19,8 @@ enum KnownDefinitions {
       PagedAttention.definition(queryHeads: 4, keyValueHeads: 2, headDimension: 16, pageSize: 16, cacheType: .float16),
       PagedAttention.definition(
         queryHeads: 4, keyValueHeads: 1, headDimension: 16, pageSize: 1, cacheType: .float32, window: 5),
+      KeyValueStore.definition(keyValueHeads: 2, headDimension: 24, pageSize: 4, cacheType: .int8),
+      PagedAttention.definition(queryHeads: 4, keyValueHeads: 2, headDimension: 16, pageSize: 16, cacheType: .int8),
     ]
     + WeightFormat.allCases.flatMap {
       [

@@ -44,6 +44,10 @@ struct WorkCostTests {
     // Keys and values of 3 tokens as floats, slots, and 3 slots of each cache in float16.
     let bytes4 = 2 * 3 * 64 + 12 + 2 * 3 * 32
     #expect(try Int(cost(store, ["num_tokens": 3, "num_pages": 50]).bytes) == bytes4)
+    // Of an int8 cache each slot has a scale for each head, too.
+    let quantised = KeyValueStore.definition(keyValueHeads: 2, headDimension: 8, pageSize: 16, cacheType: .int8)
+    let bytes5 = 2 * 3 * 64 + 12 + 2 * 3 * (16 + 8)
+    #expect(try Int(cost(quantised, ["num_tokens": 3, "num_pages": 50]).bytes) == bytes5)
   }
 
   private func attention(

@@ -138,10 +138,9 @@ struct Blocks {
   /// Asks for the keys and values of the block at `position`, as far as `end`.
   @inline(__always)
   func prefetch(_ pages: UnsafePointer<Int32>, _ position: Int, end: Int) {
-    let count = min(16, end &- position)
-    if count <= 0 { return }
-    prefetchPositions(shape, cacheKeys, pages, head, position, count)
-    prefetchPositions(shape, cacheValues, pages, head, position, count)
+    prefetchBlock(
+      cacheKeys, cacheValues, pages, pageSize: shape.pageSize, keyValueHeads: shape.keyValueHeads,
+      headDimension: shape.headDimension, head: head, positions: position, min(end, position &+ 16))
   }
 
   @inline(__always)

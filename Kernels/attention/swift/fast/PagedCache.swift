@@ -56,11 +56,10 @@ private func gather(
   _ position: Int, _ count: Int, _ block: UnsafeMutablePointer<Float>
 ) {
   let D = shape.headDimension, padded = shape.padded, size = kind.elementBytes
-  var place = position / shape.pageSize, offset = position &- place &* shape.pageSize
+  var place = PagePlace(position, shape.pageSize)
   for j in 0..<count {
-    let page = Int(pages[place]), row = offset &* shape.keyValueHeads &+ head
-    offset &+= 1
-    if offset == shape.pageSize { (place, offset) = (place &+ 1, 0) }
+    let page = Int(pages[place.page]), row = place.offset &* shape.keyValueHeads &+ head
+    place.advance(shape.pageSize)
     let source = cache.elements + (page &* cache.pageBytes &+ row &* D &* size)
     var scale: Float = 1
     if kind == .int8, let scales = cache.scales { scale = scales[page &* cache.pageScales &+ row] }
@@ -91,27 +90,4 @@ private func gather(
     }
   }
   for i in (count &* padded)..<(16 &* padded) { block[i] = 0 }
-}
-
-/// Asks for `count` positions of one head. A head's pieces lie a whole position apart: no pattern that a processor follows
-/// by itself.
-@inline(__always)
-func prefetchPositions(
-  _ shape: PagedAttentionShape, _ cache: PagedCache, _ pages: UnsafePointer<Int32>, _ head: Int, _ position: Int,
-  _ count: Int
-) {
-  let bytes = shape.headDimension &* cache.kind.elementBytes
-  var place = position / shape.pageSize, offset = position &- place &* shape.pageSize
-  for _ in 0..<count {
-    let source =
-      cache.elements
-      + (Int(pages[place]) &* cache.pageBytes &+ (offset &* shape.keyValueHeads &+ head) &* bytes)
-    var i = 0
-    while i < bytes {
-      cpu_prefetch_read(source + i)
-      i &+= 64
-    }
-    offset &+= 1
-    if offset == shape.pageSize { (place, offset) = (place &+ 1, 0) }
-  }
 }

@@ -30,25 +30,29 @@ public enum PanelKind: Int, Sendable {
   }
 }
 
-/// The quantised rows of A: q [M, K / 32, 2, 32], scales [M, K / 32], sums [M, K / 16].
+/// The quantised rows of A: q [M, K / 32, 2, 32], scales and offsets [M, K / 32], sums [M, K / 16].
 public struct QuantizedRows {
-  let q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, sums: UnsafePointer<Int32>
-  public init(q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, sums: UnsafePointer<Int32>) {
-    (self.q, self.scales, self.sums) = (q, scales, sums)
+  let q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, offsets: UnsafePointer<Float>, sums: UnsafePointer<Int32>
+  public init(
+    q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, offsets: UnsafePointer<Float>, sums: UnsafePointer<Int32>
+  ) {
+    (self.q, self.scales, self.offsets, self.sums) = (q, scales, offsets, sums)
   }
 }
 
 /// Computes panels `panels` of C for rows `rows`.
 /// - weights: all panels; an even number of them (the packer pads with zeros).
 /// - C: [M, ldc] float32; column = feature. bias: [N] or nil. N may end inside the last panel.
+/// - next: the panel with which the caller will probably go on: asked for while the last of these is used. Even; beyond
+///   the last panel if there is none.
 @inline(never)
 public func integerPanelGemm(
   _ kind: PanelKind, _ weights: UnsafeRawPointer, _ a: QuantizedRows, _ C: UnsafeMutablePointer<Float>, _ ldc: Int,
-  _ bias: UnsafePointer<Float>?, _ N: Int, _ K: Int, rows: Range<Int>, panels: Range<Int>
+  _ bias: UnsafePointer<Float>?, _ N: Int, _ K: Int, rows: Range<Int>, panels: Range<Int>, next: Int
 ) {
   let call = PanelCall(
     weights: weights, pitch: K / 32 &* kind.blockBytes, a: a, C: C, ldc: ldc, bias: bias, N: N, K: K, rows: rows,
-    panels: panels)
+    panels: panels, next: next)
   switch kind {
   case .nibbleMinimumHalf: sweep(call, NibbleMinimumHalf.self)
   case .byteSymmetricHalf: sweep(call, ByteSymmetricHalf.self)
@@ -64,6 +68,7 @@ private struct PanelCall {
   let bias: UnsafePointer<Float>?
   let N: Int, K: Int
   let rows: Range<Int>, panels: Range<Int>
+  let next: Int
 }
 
 /// Tiles of 4, 2, 1 rows by 2 panels; a single row takes 4 panels at once to keep enough sums in flight.
@@ -71,23 +76,48 @@ private struct PanelCall {
 private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type) {
   var p = call.panels.lowerBound
   if call.rows.count == 1 {
+    var nothing = Ahead(call.weights, bytes: 0, steps: 1)
     while p &+ 4 <= call.panels.upperBound {
-      tile(call, layout, Sums<4>(), row: call.rows.lowerBound, panel: p, rows: 1, panels: 4)
+      tile(call, layout, Sums<4>(), row: call.rows.lowerBound, panel: p, rows: 1, panels: 4, &nothing)
       p &+= 4
     }
   }
   while p < call.panels.upperBound {
+    // While these panels are used by several tiles, the next two come from memory.
+    let next = p &+ 2 < call.panels.upperBound ? p &+ 2 : call.next
+    var ahead = Ahead(
+      call.weights + next &* call.pitch, bytes: next &* 16 < call.N ? 2 &* call.pitch : 0,
+      steps: (call.rows.count &+ 3) / 4 &* (call.K / 32))
     var m = call.rows.lowerBound
     while m &+ 4 <= call.rows.upperBound {
-      tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2)
+      tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2, &ahead)
       m &+= 4
     }
     if m &+ 2 <= call.rows.upperBound {
-      tile(call, layout, Sums<4>(), row: m, panel: p, rows: 2, panels: 2)
+      tile(call, layout, Sums<4>(), row: m, panel: p, rows: 2, panels: 2, &ahead)
       m &+= 2
     }
-    if m < call.rows.upperBound { tile(call, layout, Sums<2>(), row: m, panel: p, rows: 1, panels: 2) }
+    if m < call.rows.upperBound { tile(call, layout, Sums<2>(), row: m, panel: p, rows: 1, panels: 2, &ahead) }
     p &+= 2
+  }
+}
+
+/// Asks for memory that will be read later, a little at each step of what is computed now.
+private struct Ahead {
+  var next: UnsafeRawPointer
+  let end: UnsafeRawPointer, stride: Int
+
+  /// - steps: how often `step` will be called.
+  @inline(__always) init(_ start: UnsafeRawPointer, bytes: Int, steps: Int) {
+    (next, end, stride) = (start, start + bytes, (bytes &+ steps &- 1) / max(1, steps))
+  }
+
+  @inline(__always) mutating func step() {
+    let stop = min(end, next + stride)
+    while next < stop {
+      cpu_prefetch_far(next)
+      next += 64
+    }
   }
 }
 
@@ -107,7 +137,8 @@ private protocol PanelLayout {
 
 @inline(__always)
 private func tile<Layout: PanelLayout, let T: Int>(
-  _ call: PanelCall, _ layout: Layout.Type, _ empty: Sums<T>, row m: Int, panel: Int, rows: Int, panels: Int
+  _ call: PanelCall, _ layout: Layout.Type, _ empty: Sums<T>, row m: Int, panel: Int, rows: Int, panels: Int,
+  _ ahead: inout Ahead
 ) {
   var t = empty
   let blocks = call.K / 32
@@ -116,6 +147,7 @@ private func tile<Layout: PanelLayout, let T: Int>(
   for b in 0..<blocks {
     Layout.block(&t, w, call, call.a.q + (m &* call.K &+ b &* 32) &* 2, m &* blocks &+ b, rows: rows, panels: panels)
     w += Layout.blockBytes
+    ahead.step()
   }
   for r in 0..<rows {
     for p in 0..<panels {
@@ -176,10 +208,9 @@ private enum NibbleMinimumHalf: PanelLayout {
     for p in 0..<panels {
       let d = loadFloat16(w + (p &* call.pitch &+ 256)), minimum = loadFloat16(w + (p &* call.pitch &+ 288))
       for r in 0..<rows {
-        let i = r &* panels &+ p, row = at &+ r &* blocks, scale = call.a.scales[row]
-        let sum = call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1]
-        t.f[unchecked: i] = fma(c.joined(i) * d, Lanes(repeating: scale), t.f[unchecked: i])
-        t.f[unchecked: i] = fma(minimum, Lanes(repeating: scale * Float(sum)), t.f[unchecked: i])
+        let i = r &* panels &+ p, row = at &+ r &* blocks
+        t.f[unchecked: i] = fma(c.joined(i) * d, Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
+        t.f[unchecked: i] = fma(minimum, Lanes(repeating: call.a.offsets[row]), t.f[unchecked: i])
       }
     }
   }
@@ -197,10 +228,9 @@ private enum NibbleMinimumFloat: PanelLayout {
     for p in 0..<panels {
       let f = (w + (p &* call.pitch &+ 256)).assumingMemoryBound(to: Float.self)
       for r in 0..<rows {
-        let i = r &* panels &+ p, row = at &+ r &* blocks, scale = call.a.scales[row]
-        let sum = call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1]
-        t.f[unchecked: i] = fma(c.joined(i) * load(f), Lanes(repeating: scale), t.f[unchecked: i])
-        t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: scale * Float(sum)), t.f[unchecked: i])
+        let i = r &* panels &+ p, row = at &+ r &* blocks
+        t.f[unchecked: i] = fma(c.joined(i) * load(f), Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
+        t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: call.a.offsets[row]), t.f[unchecked: i])
       }
     }
   }

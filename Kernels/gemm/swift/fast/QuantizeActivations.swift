@@ -7,21 +7,22 @@ import CPUIntrinsics
 
 /// Quantises one row.
 /// - x: [K]; q: [K / 32][2][32], the h of a block, then its l; scales: [K / 32]; sums: [K / 16], the sums of 255 h + l over
-///   half blocks (what a weight's minimum meets).
+///   half blocks; offsets: [K / 32], scale times the sum over the block (what a weight's minimum meets).
 /// K is a multiple of 32. A block of zeros has scale 0. Depends on this row alone: batching changes nothing.
 @inline(never)
 public func quantizeActivations(
   _ x: UnsafePointer<Float>, _ q: UnsafeMutablePointer<Int8>, _ scales: UnsafeMutablePointer<Float>,
-  _ sums: UnsafeMutablePointer<Int32>, _ K: Int
+  _ offsets: UnsafeMutablePointer<Float>, _ sums: UnsafeMutablePointer<Int32>, _ K: Int
 ) {
   for b in 0..<K / 32 {
     let v0 = load(x + b &* 32), v1 = load(x + (b &* 32 &+ 16))
     let scale = largest(maximum(magnitude(v0), magnitude(v1))) / 32512
     let inverse = scale > 0 ? 1 / scale : 0
     let block = q + b &* 64
-    sums[2 &* b] = split(v0 * inverse, block, block + 32)
-    sums[2 &* b &+ 1] = split(v1 * inverse, block + 16, block + 48)
+    let first = split(v0 * inverse, block, block + 32), second = split(v1 * inverse, block + 16, block + 48)
+    (sums[2 &* b], sums[2 &* b &+ 1]) = (first, second)
     scales[b] = scale
+    offsets[b] = scale * Float(first &+ second)
   }
 }
 
