@@ -25,13 +25,13 @@ extension KernelSolution {
   /// One solution per instruction set for a fast Swift kernel.
   /// - supports: a reason why the definition cannot be computed, or nil.
   static func fastSwift(
-    operation: String, room: String,
+    operation: String, room: String, flavor: KernelFlavor = .swiftFast,
     supports: @escaping @Sendable (Definition, BindContext) -> String? = { _, _ in nil },
     build: @escaping @Sendable (InstructionSet, Definition, BindContext) throws(KernelError) -> any Kernel
   ) -> [KernelSolution] {
     InstructionSet.allCases.map { set in
       KernelSolution(
-        operation: operation, flavor: .swiftFast, variant: set.rawValue, source: "Kernels/\(room)/swift/fast",
+        operation: operation, flavor: flavor, variant: set.rawValue, source: "Kernels/\(room)/swift/fast",
         availability: { definition, context in
           if context.device != .cpu { return .unavailable(because: "runs on the CPU only") }
           if !set.isSupported { return .unavailable(because: "the processor lacks \(set.rawValue)") }

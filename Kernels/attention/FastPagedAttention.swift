@@ -1,3 +1,4 @@
+import CPUIntrinsics
 import KernelRuntime
 import KernelsAVX2
 import KernelsAVX512
@@ -5,70 +6,64 @@ import KernelsBaseline
 import Tensors
 import Traces
 
-/// Cuts a call into units (one key-value head × a tile of query tokens) and runs them on all threads.
+/// Cuts a call into units (some rows of one key-value head) and runs them on all threads. Sequences that begin with the
+/// same pages are computed together over these.
 struct FastPagedAttention: Kernel {
   private let set: InstructionSet, definition: Definition, window: Int
-  /// A tile shares the gathering of keys and values; 16 tokens make that a small part of the work.
-  private static let tileTokens = 16
+  private let sharing: Bool
 
-  init(_ set: InstructionSet, _ definition: Definition) {
-    (self.set, self.definition) = (set, definition)
+  /// - sharing: whether common pages are looked for; the results are the same without.
+  init(_ set: InstructionSet, _ definition: Definition, sharing: Bool = true) {
+    (self.set, self.definition, self.sharing) = (set, definition, sharing)
     window = PagedAttention.window(of: definition) ?? .max / 2
-  }
-
-  private struct Unit {
-    var tokens: Range<Int>
-    var firstPosition: Int, firstPage: Int, head: Int
   }
 
   func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
     let stream = unsafeDowncast(stream, to: CPUStream.self)
     let call = try PagedAttentionCall(arguments, definition)
-    let units = Self.units(of: call)
-    if units.isEmpty { return }
-    let rows = Self.tileTokens * call.queryHeads / call.keyValueHeads
-    let padded = (call.headDimension + 15) & ~15
-    let floatsPerChunk = 48 * padded + rows * (2 * padded + 2) + 64
-    let chunks = stream.pool.threadCount == 1 ? 1 : min(units.count, 4 * stream.pool.threadCount)
-    let scratch = stream.scratch(byteCount: chunks * floatsPerChunk * 4)
-      .bindMemory(to: Float.self, capacity: chunks * floatsPerChunk)
-    stream.pool.parallel(chunks) { chunk in
-      for i in stride(from: chunk, to: units.count, by: chunks) {
-        if i + chunks < units.count { prefetch(call, units[i + chunks]) }
-        attend(call, units[i], scratch + chunk * floatsPerChunk)
-      }
-    }
-  }
-
-  private static func units(of call: PagedAttentionCall) -> [Unit] {
-    var units: [Unit] = []
-    for sequence in call.sequences {
-      let offset = sequence.length - sequence.tokens.count  // position of the first query
-      // Late tiles see the most keys: first, so that threads finish together.
-      for start in stride(from: 0, to: sequence.tokens.count, by: tileTokens).reversed() {
-        let end = min(sequence.tokens.count, start + tileTokens)
-        let tokens = sequence.tokens.lowerBound + start..<sequence.tokens.lowerBound + end
-        for head in 0..<call.keyValueHeads {
-          units.append(
-            Unit(tokens: tokens, firstPosition: offset + start, firstPage: sequence.firstPage, head: head))
+    let plan = AttentionPlan(call, window: window, threads: stream.pool.threadCount, sharing: sharing)
+    if plan.units.isEmpty { return }
+    let floats = KernelsBaseline.attentionScratch(rows: plan.rows, headDimension: call.headDimension)
+    let chunks = stream.pool.threadCount == 1 ? 1 : min(plan.units.count, 4 * stream.pool.threadCount)
+    let scratch = stream.scratch(byteCount: chunks * floats * 4)
+      .bindMemory(to: Float.self, capacity: chunks * floats)
+    plan.parts.withUnsafeBufferPointer { parts in
+      plan.steps.withUnsafeBufferPointer { steps in
+        stream.pool.parallel(chunks) { chunk in
+          for i in stride(from: chunk, to: plan.units.count, by: chunks) {
+            let unit = plan.units[i]
+            if i + chunks < plan.units.count {
+              let next = plan.units[i + chunks]
+              prefetch(call, plan.parts[next.parts], plan.steps[next.steps], next.head)
+            }
+            attend(
+              call, UnsafeBufferPointer(rebasing: parts[unit.parts]), UnsafeBufferPointer(rebasing: steps[unit.steps]),
+              unit.head, scratch + chunk * floats)
+          }
         }
       }
     }
-    return units
   }
 
   /// Asks for what a unit will read first, while another is computed.
-  private func prefetch(_ call: PagedAttentionCall, _ unit: Unit) {
+  private func prefetch(
+    _ call: PagedAttentionCall, _ parts: ArraySlice<AttentionPart>, _ steps: ArraySlice<AttentionStep>, _ head: Int
+  ) {
+    guard let part = parts.first else { return }
     let keys = CachePlace(call.keys, call.keyScales), values = CachePlace(call.values, call.valueScales)
-    let start = max(0, unit.firstPosition + 1 - window) & ~15
+    let group = call.queryHeads / call.keyValueHeads, lowest = part.first_position + part.first_row / group
+    let start = steps.isEmpty ? max(0, lowest + 1 - window) & ~15 : 0
     KernelsBaseline.prefetchBlock(
-      keys.baseline, values.baseline, call.pages + unit.firstPage, pageSize: call.pageSize,
-      keyValueHeads: call.keyValueHeads, headDimension: call.headDimension, head: unit.head, positions: start,
-      min(start + 16, unit.firstPosition + unit.tokens.count))
+      keys.baseline, values.baseline, call.pages + part.first_page, pageSize: call.pageSize,
+      keyValueHeads: call.keyValueHeads, headDimension: call.headDimension, head: head, positions: start,
+      min(start + 16, lowest + 1))
   }
 
-  private func attend(_ call: PagedAttentionCall, _ unit: Unit, _ scratch: UnsafeMutablePointer<Float>) {
-    let q = UnsafePointer(call.query.elements(as: Float.self)), pages = call.pages + unit.firstPage
+  private func attend(
+    _ call: PagedAttentionCall, _ parts: UnsafeBufferPointer<AttentionPart>,
+    _ steps: UnsafeBufferPointer<AttentionStep>, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let q = UnsafePointer(call.query.elements(as: Float.self)), pages = call.pages
     let keys = CachePlace(call.keys, call.keyScales), values = CachePlace(call.values, call.valueScales)
     let output = call.output.elements(as: Float.self), lse = call.lse.elements(as: Float.self)
     switch set {
@@ -76,17 +71,17 @@ struct FastPagedAttention: Kernel {
       KernelsAVX512.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
         pageSize: call.pageSize, window: window, scale: call.scale, q, keys.avx512, values.avx512, pages, output, lse,
-        tokens: unit.tokens, firstPosition: unit.firstPosition, head: unit.head, scratch: scratch)
+        parts: parts, steps: steps, head: head, scratch: scratch)
     case .avx2:
       KernelsAVX2.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
         pageSize: call.pageSize, window: window, scale: call.scale, q, keys.avx2, values.avx2, pages, output, lse,
-        tokens: unit.tokens, firstPosition: unit.firstPosition, head: unit.head, scratch: scratch)
+        parts: parts, steps: steps, head: head, scratch: scratch)
     case .baseline:
       KernelsBaseline.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
         pageSize: call.pageSize, window: window, scale: call.scale, q, keys.baseline, values.baseline, pages, output,
-        lse, tokens: unit.tokens, firstPosition: unit.firstPosition, head: unit.head, scratch: scratch)
+        lse, parts: parts, steps: steps, head: head, scratch: scratch)
     }
   }
 }

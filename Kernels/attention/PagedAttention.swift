@@ -133,7 +133,7 @@ public struct PagedAttention: Sendable {
   static let solutions: [KernelSolution] =
     KernelSolution.fastSwift(operation: "gqa_paged", room: "attention", supports: supports) {
       set, definition, _ throws(KernelError) in FastPagedAttention(set, definition)
-    } + [
+    } + unshared + [
       .cpu(operation: "gqa_paged", flavor: .swift, source: "Kernels/attention/swift", supports: supports) {
         definition, _ throws(KernelError) in
         let window = window(of: definition)
@@ -144,6 +144,11 @@ public struct PagedAttention: Sendable {
       }
     ]
 
+  /// The same kernels without looking for common pages, to measure what that gains: for who names them in a policy.
+  private static let unshared = KernelSolution.fastSwift(
+    operation: "gqa_paged", room: "attention", flavor: .swiftFastUnshared, supports: supports
+  ) { set, definition, _ throws(KernelError) in FastPagedAttention(set, definition, sharing: false) }
+
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
     DefinitionForm.refusal(of: definition, among: forms)
   }
@@ -151,4 +156,9 @@ public struct PagedAttention: Sendable {
     DefinitionForm(
       of: Self.definition(queryHeads: 1, keyValueHeads: 1, headDimension: 1, pageSize: 1, cacheType: $0))
   }
+}
+
+extension KernelFlavor {
+  /// Fast Swift for which sequences with common pages are like any others. No policy prefers it.
+  public static let swiftFastUnshared = KernelFlavor(rawValue: "swift-fast-unshared")
 }

@@ -10,8 +10,9 @@ struct BenchSharing: AsyncParsableCommand {
     commandName: "sharing",
     abstract: "Measure what requests gain from each other on this machine, and what a long prompt costs the others.",
     discussion: """
-      Three measurements: requests with a common prefix, with the prefix cache and without; decoding of many streams \
-      together against one alone; running streams while a long prompt arrives. Each figure is the best of several runs, \
+      Four measurements: requests with a common prefix, with the prefix cache and without; decoding of many streams \
+      together against one alone; running streams while a long prompt arrives; the attention kernel alone over a common \
+      prefix, with sharing and without. Each figure is the best of several runs, \
       since other programs use the machine too. KV memory, unless given, suffices without sharing.
       """)
 
@@ -26,7 +27,7 @@ struct BenchSharing: AsyncParsableCommand {
   @Option(help: "Tokens of the prompt that arrives while streams run.")
   var longPrompt = 4000
 
-  @Option(parsing: .upToNextOption, help: "Only these: prefix, decode, interrupt.")
+  @Option(parsing: .upToNextOption, help: "Only these: prefix, decode, interrupt, attention.")
   var only: [Measurement] = Measurement.allCases
 
   @Option(help: "Write the figures to this JSON file, too.")
@@ -35,7 +36,7 @@ struct BenchSharing: AsyncParsableCommand {
   @Option(help: "A name for the code that is measured, for the JSON file: the commit.")
   var commit = ""
 
-  enum Measurement: String, CaseIterable, ExpressibleByArgument { case prefix, decode, interrupt }
+  enum Measurement: String, CaseIterable, ExpressibleByArgument { case prefix, decode, interrupt, attention }
 
   func validate() throws {
     if runs < 1 { throw ValidationError("--runs is \(runs); it must be at least 1") }
@@ -61,6 +62,7 @@ struct BenchSharing: AsyncParsableCommand {
         case .prefix: try await commonPrefix(files)
         case .decode: try await decode(files)
         case .interrupt: try await interrupt(files)
+        case .attention: try attention(files)
         }
       if let figures { members.append((measurement.rawValue, .object(JSONObject(figures)))) }
     }
@@ -161,6 +163,44 @@ struct BenchSharing: AsyncParsableCommand {
       ("prefill_tokens_per_s", .double(rounded(best.promptSpeed))),
       ("prefill_alone_tokens_per_s", .double(rounded(undisturbed))), ("ratio", .double(rounded(share))),
     ]
+  }
+
+  private func attention(_ files: ModelFiles) throws -> Figures? {
+    let suffix = 32, options = try model.engineOptions()
+    let benchmark = try SharedAttentionBenchmark(
+      files.configuration, try model.kernelOptions.library(log: .quiet), kvType: options.kvType,
+      layout: options.kvLayout, pageSize: options.pageSize, threads: options.threads)
+    var prefixes: [JSONValue] = []
+    Terminal.print("attention            of \(streams) requests that decode behind a common prefix, per layer")
+    for prefix in [512, 4096] {
+      let figures = try benchmark.run(
+        requests: streams, prefix: prefix, suffix: suffix, memory: Machine.availableMemory / 2,
+        seconds: 0.5 * Double(runs))
+      guard let figures else {
+        Terminal.print("left out: there is no memory for \(prefix) tokens")
+        continue
+      }
+      func milliseconds(_ seconds: Double) -> String { "\(rounded(seconds * 1000)) ms" }
+      func line(_ name: String, _ seconds: Double) -> String {
+        "    \(name.padding(17))\(milliseconds(seconds)), ratio \(rounded(seconds / figures.shared)) ×"
+      }
+      Terminal.print(
+        "  \(prefix) tokens, \(suffix) own\n    \("shared".padding(17))\(milliseconds(figures.shared))\n"
+          + line("not shared", figures.unshared))
+      if let separate = figures.separate { Terminal.print(line("own pages", separate)) }
+      if !figures.agree { Terminal.print("    the results differ") }
+      var members: [(String, JSONValue)] = [
+        ("prefix_tokens", .int(prefix)), ("ms_shared", .double(rounded(figures.shared * 1000))),
+        ("ms_unshared", .double(rounded(figures.unshared * 1000))),
+        ("ratio", .double(rounded(figures.unshared / figures.shared))), ("same_bits", .bool(figures.agree)),
+      ]
+      if let separate = figures.separate {
+        members.append(("ms_separate_pages", .double(rounded(separate * 1000))))
+        members.append(("ratio_to_separate_pages", .double(rounded(separate / figures.shared))))
+      }
+      prefixes.append(.object(JSONObject(members)))
+    }
+    return [("requests", .int(streams)), ("suffix_tokens", .int(suffix)), ("prefixes", .array(prefixes))]
   }
 
   // MARK: Engines

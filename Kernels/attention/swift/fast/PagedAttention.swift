@@ -1,11 +1,11 @@
-// Attention of ragged queries over paged keys and values, causal, grouped-query: one unit of work is one key-value head
-// and a tile of query tokens of one sequence.
+// Attention of ragged queries over paged keys and values, causal, grouped-query: rows one by one. A row is a query token
+// and a query head of one key-value head.
 //
 // Keys and values are taken in blocks of 16 positions at fixed absolute positions 0, 16, 32 …, gathered through the
-// block table, widened to float32 and (keys) transposed, once for all rows of the tile. Each row keeps a running maximum, sum and weighted
-// sum (online softmax: Milakov & Gimelshein 2018; FlashAttention). Row, block and position order are fixed, and what
-// lies beyond a row's own limit is never read into it: a row's result is the same alone, in any tile, in any batch, at
-// any chunk size and any page size.
+// block table, widened to float32 and (keys) transposed, once for all rows of a unit. Each row keeps a running maximum,
+// sum and weighted sum (online softmax: Milakov & Gimelshein 2018; FlashAttention). Row, block and position order are
+// fixed, and what lies beyond a row's own limit is never read into it: a row's result is the same alone, in any unit, in
+// any batch, at any chunk size and any page size.
 //
 // Arithmetic per row and block: 16 D for q·k, 16 D for p·v, 16 exponentials. Bytes per tile and block: 32 D elements
 // of cache, whatever the number of rows.
@@ -21,104 +21,21 @@ struct PagedAttentionShape {
   @inline(__always) var padded: Int { (headDimension &+ 15) & ~15 }
 }
 
-/// One unit: query tokens `tokens` (indices into q) of a sequence whose last query is at position `length - 1`.
-/// - q, output: [total tokens, queryHeads, headDimension] float32; lse: [total tokens, queryHeads] base 2, or nil.
-/// - keys, values: [pages, pageSize, keyValueHeads, headDimension] each; pages: the sequence's block table.
-/// - firstPosition: absolute position of token `tokens.lowerBound`.
-/// - window: how many positions a query sees at most, itself included; not above Int.max / 2.
-/// - scratch: keys as read, keys transposed and values of a block [3, 16, padded], then for each of the tile's rows
-///   (tokens × query heads per key-value head) query and weighted sum [padded], maximum, sum; then 64 floats more.
-@inline(never)
-public func pagedAttention(
-  queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float,
-  _ q: UnsafePointer<Float>, _ keys: PagedCache, _ values: PagedCache, _ pages: UnsafePointer<Int32>,
-  _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
-  tokens: Range<Int>, firstPosition: Int, head: Int, scratch: UnsafeMutablePointer<Float>
-) {
-  let shape = PagedAttentionShape(
-    queryHeads: queryHeads, keyValueHeads: keyValueHeads, headDimension: headDimension, pageSize: pageSize,
-    window: window, scale: scale)
-  let group = shape.queryHeads / shape.keyValueHeads, D = shape.headDimension, padded = shape.padded
-  let rows = tokens.count &* group
-  let rawKeys = scratch, blockKeys = scratch + 16 &* padded, blockValues = scratch + 32 &* padded
-  let queries = scratch + 48 &* padded, sums = queries + rows &* padded
-  let maxima = sums + rows &* padded, totals = maxima + rows
-  // Row r is query token r / group, query head head * group + r % group.
-  for r in 0..<rows {
-    let source = q + ((tokens.lowerBound &+ r / group) &* shape.queryHeads &+ head &* group &+ r % group) &* D
-    for i in 0..<D { queries[r &* padded &+ i] = source[i] }
-    for i in D..<padded { queries[r &* padded &+ i] = 0 }
-    for i in 0..<padded { sums[r &* padded &+ i] = 0 }
-    maxima[r] = -.infinity
-    totals[r] = 0
-  }
-  let end = firstPosition &+ tokens.count  // one past the last position any row sees
-  let start = max(0, firstPosition &+ 1 &- shape.window) & ~15
-  var position = start
-  while position < end {
-    let count = min(16, end &- position)
-    prefetchBlock(
-      keys, values, pages, pageSize: pageSize, keyValueHeads: keyValueHeads, headDimension: D, head: head,
-      positions: position &+ 16, min(end, position &+ 32))
-    gather(shape, keys, pages, head, position, count, rawKeys)
-    transpose(rawKeys, padded, blockKeys)
-    gather(shape, values, pages, head, position, count, blockValues)
-    // Four rows at a time where all see the same part of the block, to share the loads of keys and values.
-    var r = 0
-    while r < rows {
-      let visible = visiblePart(shape, own: firstPosition &+ r / group, position, count)
-      var together = 1
-      while together < 4 && r &+ together < rows
-        && visiblePart(shape, own: firstPosition &+ (r &+ together) / group, position, count) == visible
-      {
-        together &+= 1
-      }
-      if visible.isEmpty {
-        r &+= together
-        continue
-      }
-      let block = BlockStep(
-        keys: blockKeys, values: blockValues, weights: totals + rows, padded: padded, visible: visible,
-        scale: shape.scale)
-      if together == 4 {
-        accumulate(Rows<4>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
-        r &+= 4
-      } else if together == 3 {
-        accumulate(Rows<3>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
-        r &+= 3
-      } else if together == 2 {
-        accumulate(Rows<2>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
-        r &+= 2
-      } else {
-        accumulate(Rows<1>(), block, queries + r &* padded, sums + r &* padded, maxima + r, totals + r)
-        r &+= 1
-      }
-    }
-    position &+= 16
-  }
-  for r in 0..<rows {
-    let row = (tokens.lowerBound &+ r / group) &* shape.queryHeads &+ head &* group &+ r % group
-    let inverse = 1 / totals[r]
-    for i in 0..<D { output[row &* D &+ i] = sums[r &* padded &+ i] * inverse }
-    if let lse { lse[row] = maxima[r] * 1.442_695_04 + log2(totals[r]) }
-  }
-}
-
 /// The positions of a block, 0 ..< 16, that a query at position `own` sees.
 @inline(__always)
-private func visiblePart(_ shape: PagedAttentionShape, own: Int, _ position: Int, _ count: Int) -> Range<Int> {
+func visiblePart(_ shape: PagedAttentionShape, own: Int, _ position: Int, _ count: Int) -> Range<Int> {
   let end = max(0, min(count, own &+ 1 &- position))
   return min(end, max(0, own &+ 1 &- shape.window &- position))..<end
 }
 
 /// What the rows of one step share.
-private struct BlockStep {
+struct BlockStep {
   /// [padded][16], [16][padded], and room for [4][16].
   let keys: UnsafePointer<Float>, values: UnsafePointer<Float>, weights: UnsafeMutablePointer<Float>
   let padded: Int, visible: Range<Int>, scale: Float
 }
 
-private struct Rows<let R: Int> {
+struct Rows<let R: Int> {
   var a = InlineArray<R, Lanes>(repeating: Lanes())
   var b = InlineArray<R, Lanes>(repeating: Lanes())
   @inline(__always) init() {}
@@ -126,7 +43,7 @@ private struct Rows<let R: Int> {
 
 /// One online-softmax step of R rows over the visible positions of a block. Nothing passes between rows.
 @inline(__always)
-private func accumulate<let R: Int>(
+func accumulate<let R: Int>(
   _ empty: Rows<R>, _ block: BlockStep, _ q: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>,
   _ maxima: UnsafeMutablePointer<Float>, _ totals: UnsafeMutablePointer<Float>
 ) {
@@ -217,7 +134,7 @@ private func dots<let R: Int>(
 
 /// [16][padded] to [padded][16].
 @inline(__always)
-private func transpose(_ rows: UnsafePointer<Float>, _ padded: Int, _ columns: UnsafeMutablePointer<Float>) {
+func transpose(_ rows: UnsafePointer<Float>, _ padded: Int, _ columns: UnsafeMutablePointer<Float>) {
   var i = 0
   while i < padded {
     #if ISA_AVX512
@@ -233,7 +150,7 @@ private func transpose(_ rows: UnsafePointer<Float>, _ padded: Int, _ columns: U
 
 /// Base-2 logarithm of a positive normal number, within 1e-6.
 @inline(__always)
-private func log2(_ x: Float) -> Float {
+func log2(_ x: Float) -> Float {
   // x = m 2^e with m in [√½, √2); log2 m by the series of atanh((m - 1) / (m + 1)).
   var exponent = Int32(bitPattern: x.bitPattern) &>> 23 &- 127
   var m = Float(bitPattern: (x.bitPattern & 0x7F_FFFF) | 0x3F80_0000)

@@ -41,18 +41,32 @@ func gather(
   _ shape: PagedAttentionShape, _ cache: PagedCache, _ pages: UnsafePointer<Int32>, _ head: Int, _ position: Int,
   _ count: Int, _ block: UnsafeMutablePointer<Float>
 ) {
-  let D = shape.headDimension, padded = shape.padded, size = cache.kind.elementBytes
+  switch cache.kind {
+  case .float32: gather(.float32, shape, cache, pages, head, position, count, block)
+  case .float16: gather(.float16, shape, cache, pages, head, position, count, block)
+  case .bfloat16: gather(.bfloat16, shape, cache, pages, head, position, count, block)
+  case .int8: gather(.int8, shape, cache, pages, head, position, count, block)
+  }
+}
+
+/// The same for a kind that the compiler knows.
+@inline(__always)
+private func gather(
+  _ kind: CacheKind, _ shape: PagedAttentionShape, _ cache: PagedCache, _ pages: UnsafePointer<Int32>, _ head: Int,
+  _ position: Int, _ count: Int, _ block: UnsafeMutablePointer<Float>
+) {
+  let D = shape.headDimension, padded = shape.padded, size = kind.elementBytes
   var place = PagePlace(position, shape.pageSize)
   for j in 0..<count {
     let page = Int(pages[place.page]), row = place.offset &* shape.keyValueHeads &+ head
     place.advance(shape.pageSize)
     let source = cache.elements + (page &* cache.pageBytes &+ row &* D &* size)
     var scale: Float = 1
-    if let scales = cache.scales { scale = scales[page &* cache.pageScales &+ row] }
+    if kind == .int8, let scales = cache.scales { scale = scales[page &* cache.pageScales &+ row] }
     let target = block + j &* padded
     var i = 0
     while i &+ 16 <= D {
-      switch cache.kind {
+      switch kind {
       case .float32: store(load(source.assumingMemoryBound(to: Float.self) + i), target + i)
       case .float16: store(loadFloat16(source + i &* 2), target + i)
       case .bfloat16: store(loadBFloat16(source + i &* 2), target + i)
@@ -61,7 +75,7 @@ func gather(
       i &+= 16
     }
     while i < D {
-      switch cache.kind {
+      switch kind {
       case .float32: target[i] = source.load(fromByteOffset: i &* 4, as: Float.self)
       case .float16: target[i] = Float(source.load(fromByteOffset: i &* 2, as: Float16.self))
       case .bfloat16:

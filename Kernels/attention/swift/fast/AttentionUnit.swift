@@ -1,0 +1,237 @@
+// One unit of attention: rows of one key-value head, of one sequence or of several that begin with the same pages.
+//
+// Steps come first: positions that all of their rows see and find through the same pages, gathered once for all. Then
+// each sequence goes on alone. Every row passes its blocks in ascending order with its own maximum, sum and weighted
+// sum, so that it is computed alike in all units.
+import CPUIntrinsics
+
+/// Floats of scratch that a unit of `rows` rows needs.
+public func attentionScratch(rows: Int, headDimension: Int) -> Int {
+  let padded = (headDimension &+ 15) & ~15, capacity = rowCapacity(rows)
+  return 48 &* padded &+ capacity &* (4 &* padded &+ 21) &+ 256 &+ 64
+}
+
+/// Rows that there is room for: a vector of rows may begin at any row.
+@inline(__always)
+private func rowCapacity(_ rows: Int) -> Int { (rows &+ 31) & ~15 }
+
+/// The memory of a unit.
+struct AttentionScratch {
+  /// A block's keys and values as gathered [16][padded], its keys transposed [padded][16].
+  let rawKeys: UnsafeMutablePointer<Float>, values: UnsafeMutablePointer<Float>, keys: UnsafeMutablePointer<Float>
+  /// By row: [rows][padded], [rows][padded], [rows], [rows].
+  let queries: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>
+  let maxima: UnsafeMutablePointer<Float>, totals: UnsafeMutablePointer<Float>
+  /// [4][16], of the rows of one call.
+  let weights: UnsafeMutablePointer<Float>
+  /// Where rows are lanes: [vectors][padded][16] twice, [vectors][16][16], then [vectors][16] each, and [16][16].
+  let laneQueries: UnsafeMutablePointer<Float>, laneSums: UnsafeMutablePointer<Float>
+  let laneWeights: UnsafeMutablePointer<Float>, laneRescales: UnsafeMutablePointer<Float>
+  let laneMaxima: UnsafeMutablePointer<Float>, laneTotals: UnsafeMutablePointer<Float>
+  let square: UnsafeMutablePointer<Float>
+
+  @inline(__always)
+  init(_ memory: UnsafeMutablePointer<Float>, rows: Int, padded: Int) {
+    let capacity = rowCapacity(rows)
+    rawKeys = memory
+    keys = rawKeys + 16 &* padded
+    values = keys + 16 &* padded
+    queries = values + 16 &* padded
+    sums = queries + capacity &* padded
+    laneQueries = sums + capacity &* padded
+    laneSums = laneQueries + capacity &* padded
+    laneWeights = laneSums + capacity &* padded
+    maxima = laneWeights + capacity &* 16
+    totals = maxima + capacity
+    laneRescales = totals + capacity
+    laneMaxima = laneRescales + capacity
+    laneTotals = laneMaxima + capacity
+    square = laneTotals + capacity
+    weights = square + 256
+  }
+}
+
+/// Computes the rows of `parts`.
+/// - q, output: [total tokens, queryHeads, headDimension] float32; lse: [total tokens, queryHeads] base 2, or nil.
+/// - keys, values: [pages, pageSize, keyValueHeads, headDimension] each; pages: kv_indices.
+/// - window: how many positions a query sees at most, itself included; not above Int.max / 2.
+/// - steps: in the order in which each row is to pass them; they begin at position 0 and leave no gap.
+/// - scratch: `attentionScratch` floats.
+@inline(never)
+public func pagedAttention(
+  queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int, window: Int, scale: Float,
+  _ q: UnsafePointer<Float>, _ keys: PagedCache, _ values: PagedCache,
+  _ pages: UnsafePointer<Int32>, _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
+  parts: UnsafeBufferPointer<AttentionPart>, steps: UnsafeBufferPointer<AttentionStep>, head: Int,
+  scratch memory: UnsafeMutablePointer<Float>
+) {
+  let shape = PagedAttentionShape(
+    queryHeads: queryHeads, keyValueHeads: keyValueHeads, headDimension: headDimension, pageSize: pageSize,
+    window: window, scale: scale)
+  let D = shape.headDimension, padded = shape.padded
+  var rows = 0
+  for part in parts { rows &+= part.rows }
+  let scratch = AttentionScratch(memory, rows: rows, padded: padded)
+  var row = 0
+  for part in parts {
+    for r in 0..<part.rows {
+      let source = q + index(shape, part, r, head) &* D, target = scratch.queries + row &* padded
+      for i in 0..<D { target[i] = source[i] }
+      for i in D..<padded { target[i] = 0 }
+      row &+= 1
+    }
+  }
+  // The rows that only fill a vector are zero.
+  for i in (rows &* padded)..<(rowCapacity(rows) &* padded) { scratch.queries[i] = 0 }
+  for i in 0..<(rowCapacity(rows) &* padded) { scratch.sums[i] = 0 }
+  for r in 0..<rowCapacity(rows) {
+    scratch.maxima[r] = -.infinity
+    scratch.totals[r] = 0
+  }
+  let blocks = Blocks(shape: shape, cacheKeys: keys, cacheValues: values, head: head, scratch: scratch)
+  for step in steps {
+    attendTogether(blocks, pages + step.first_page, step.from..<step.to, step.first_row, step.rows)
+  }
+  row = 0
+  for i in 0..<parts.count {
+    let part = parts[i]
+    // Each table leads somewhere else.
+    if i &+ 1 < parts.count {
+      let next = parts[i &+ 1]
+      blocks.prefetch(pages + next.first_page, next.alone, end: next.first_position &+ 1)
+    }
+    attendAlone(blocks, pages + part.first_page, part, row)
+    row &+= part.rows
+  }
+  row = 0
+  for part in parts {
+    for r in 0..<part.rows {
+      let target = index(shape, part, r, head), inverse = 1 / scratch.totals[row]
+      for i in 0..<D { output[target &* D &+ i] = scratch.sums[row &* padded &+ i] * inverse }
+      if let lse { lse[target] = scratch.maxima[row] * 1.442_695_04 + log2(scratch.totals[row]) }
+      row &+= 1
+    }
+  }
+}
+
+/// Where row r of a part is in [total tokens, queryHeads].
+@inline(__always)
+private func index(_ shape: PagedAttentionShape, _ part: AttentionPart, _ r: Int, _ head: Int) -> Int {
+  let group = shape.queryHeads / shape.keyValueHeads, row = part.first_row &+ r
+  return (part.first_token &+ row / group) &* shape.queryHeads &+ head &* group &+ row % group
+}
+
+/// What all blocks of a unit are read from and into.
+struct Blocks {
+  let shape: PagedAttentionShape
+  let cacheKeys: PagedCache, cacheValues: PagedCache
+  let head: Int
+  let scratch: AttentionScratch
+
+  /// Reads keys and values of `count` positions.
+  @inline(__always)
+  func read(_ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int) {
+    gather(shape, cacheKeys, pages, head, position, count, scratch.rawKeys)
+    gather(shape, cacheValues, pages, head, position, count, scratch.values)
+  }
+
+  /// Asks for the keys and values of the block at `position`, as far as `end`.
+  @inline(__always)
+  func prefetch(_ pages: UnsafePointer<Int32>, _ position: Int, end: Int) {
+    prefetchBlock(
+      cacheKeys, cacheValues, pages, pageSize: shape.pageSize, keyValueHeads: shape.keyValueHeads,
+      headDimension: shape.headDimension, head: head, positions: position, min(end, position &+ 16))
+  }
+
+  @inline(__always)
+  func step(_ visible: Range<Int>) -> BlockStep {
+    BlockStep(
+      keys: scratch.keys, values: scratch.values, weights: scratch.weights, padded: shape.padded, visible: visible,
+      scale: shape.scale)
+  }
+}
+
+/// Rows `first ..< first + rows` of the unit over positions that all of them see whole.
+@inline(never)
+private func attendTogether(
+  _ blocks: Blocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ first: Int, _ rows: Int
+) {
+  let scratch = blocks.scratch, padded = blocks.shape.padded
+  // Sixteen rows are a vector. A vector costs less than nine rows one by one; turning the rows costs less than a block.
+  var vectors = positions.count > 16 ? rows / 16 : 0
+  if positions.count > 16 && rows % 16 >= 9 { vectors &+= 1 }
+  if vectors > 0 { enterLanes(scratch, padded, first, vectors) }
+  var position = positions.lowerBound
+  while position < positions.upperBound {
+    blocks.read(pages, position, 16)
+    blocks.prefetch(pages, position &+ 16, end: positions.upperBound)
+    if vectors > 0 { accumulateLanes(scratch, padded, blocks.shape.scale, vectors) }
+    if vectors &* 16 < rows {
+      transpose(scratch.rawKeys, padded, scratch.keys)
+      accumulateRows(scratch, blocks.step(0..<16), first &+ vectors &* 16, first &+ rows)
+    }
+    position &+= 16
+  }
+  if vectors > 0 { leaveLanes(scratch, padded, first, min(rows, vectors &* 16)) }
+}
+
+/// Rows of one sequence, from where `part` says to the last position that any of them sees.
+@inline(never)
+private func attendAlone(_ blocks: Blocks, _ pages: UnsafePointer<Int32>, _ part: AttentionPart, _ first: Int) {
+  let shape = blocks.shape, group = shape.queryHeads / shape.keyValueHeads
+  let lowest = part.first_position &+ part.first_row / group
+  let highest = part.first_position &+ (part.first_row &+ part.rows &- 1) / group
+  let start = max(part.alone, max(0, lowest &+ 1 &- shape.window) & ~15)
+  // What every row sees whole.
+  let seen = max(start, (max(0, highest &+ 1 &- shape.window) &+ 15) & ~15), seenEnd = (lowest &+ 1) & ~15
+  guard seen < seenEnd else { return attendPartly(blocks, pages, start..<max(start, highest &+ 1), part, first) }
+  attendPartly(blocks, pages, start..<seen, part, first)
+  attendTogether(blocks, pages, seen..<seenEnd, first, part.rows)
+  attendPartly(blocks, pages, seenEnd..<(highest &+ 1), part, first)
+}
+
+/// Rows of one sequence over positions of which each row may see another part.
+@inline(never)
+private func attendPartly(
+  _ blocks: Blocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ part: AttentionPart, _ first: Int
+) {
+  let shape = blocks.shape, scratch = blocks.scratch, group = shape.queryHeads / shape.keyValueHeads
+  var position = positions.lowerBound
+  while position < positions.upperBound {
+    let count = min(16, positions.upperBound &- position)
+    blocks.read(pages, position, count)
+    transpose(scratch.rawKeys, shape.padded, scratch.keys)
+    // As many rows at a time as see the same part of the block.
+    var r = 0
+    while r < part.rows {
+      let own = part.first_position &+ (part.first_row &+ r) / group
+      let visible = visiblePart(shape, own: own, position, count)
+      var end = r &+ 1
+      while end < part.rows
+        && visiblePart(shape, own: part.first_position &+ (part.first_row &+ end) / group, position, count) == visible
+      {
+        end &+= 1
+      }
+      if !visible.isEmpty { accumulateRows(scratch, blocks.step(visible), first &+ r, first &+ end) }
+      r = end
+    }
+    position &+= 16
+  }
+}
+
+/// One block for rows that see the same part of it: four at a time share the loads of keys and values.
+@inline(__always)
+private func accumulateRows(_ scratch: AttentionScratch, _ block: BlockStep, _ first: Int, _ end: Int) {
+  let padded = block.padded
+  var r = first
+  while r < end {
+    let q = scratch.queries + r &* padded, sums = scratch.sums + r &* padded
+    switch end &- r {
+    case 1: accumulate(Rows<1>(), block, q, sums, scratch.maxima + r, scratch.totals + r)
+    case 2: accumulate(Rows<2>(), block, q, sums, scratch.maxima + r, scratch.totals + r)
+    case 3: accumulate(Rows<3>(), block, q, sums, scratch.maxima + r, scratch.totals + r)
+    default: accumulate(Rows<4>(), block, q, sums, scratch.maxima + r, scratch.totals + r)
+    }
+    r &+= 4
+  }
+}
