@@ -24,9 +24,10 @@ struct AttentionPlan {
   init(_ call: PagedAttentionCall, window: Int, threads: Int, sharing: Bool) {
     let layout = Layout(call, window: window, sharing: sharing)
     self.init(layout, tile: 48)
-    // Few units on several threads: smaller ones, where the threads then finish earlier.
-    guard threads > 1, units.count < 4 * threads else { return }
+    // Smaller units where threads would wait for one with a large unit, and finish earlier together then.
+    guard threads > 1 else { return }
     var best = time(threads: threads)
+    guard best * threads > units.reduce(0, { $0 + $1.cost }) * 21 / 20 else { return }
     for tile in [32, 16] {
       let next = AttentionPlan(layout, tile: tile), time = next.time(threads: threads)
       if time < best { (self, best) = (next, time) }
@@ -88,12 +89,44 @@ struct AttentionPlan {
     return (positions + 15) / 16 * block
   }
 
-  /// When the last thread is done, if each takes the next unit as soon as it can.
-  private func time(threads: Int) -> Int {
+  /// Who computes what, such that threads are done at about the same time: unit numbers in `order`, those of a chunk one
+  /// after the other, `chunksPerThread` chunks for each thread.
+  struct Assignment {
+    var order: [Int] = []
+    /// Where each chunk begins in `order`, and one entry more.
+    var starts: [Int] = [0]
+    static let chunksPerThread = 4
+  }
+
+  /// Each unit goes to the thread that has least to do, costly ones first. A thread's units are cut into a few chunks, so
+  /// that one that is done early can take some of another's.
+  func assignment(threads: Int) -> Assignment {
+    var lists = [[Int]](repeating: [], count: threads)
+    _ = deal(threads: threads) { lists[$0].append($1) }
+    var result = Assignment()
+    for list in lists {
+      for chunk in 1...Assignment.chunksPerThread {
+        result.order +=
+          list[
+            (chunk - 1) * list.count / Assignment.chunksPerThread..<chunk * list.count
+              / Assignment.chunksPerThread]
+        result.starts.append(result.order.count)
+      }
+    }
+    return result
+  }
+
+  /// When the last thread is done.
+  private func time(threads: Int) -> Int { deal(threads: threads) { _, _ in } }
+
+  /// Calls `give` with a thread and a unit for all units; returns when the last thread is done.
+  private func deal(threads: Int, _ give: (Int, Int) -> Void) -> Int {
     var busy = [Int](repeating: 0, count: threads)
-    for unit in units {
-      guard let least = busy.indices.min(by: { busy[$0] < busy[$1] }) else { return 0 }
+    for (index, unit) in units.enumerated() {
+      var least = 0
+      for thread in 1..<max(1, threads) where busy[thread] < busy[least] { least = thread }
       busy[least] += unit.cost
+      give(least, index)
     }
     return busy.max() ?? 0
   }

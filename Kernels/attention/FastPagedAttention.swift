@@ -24,16 +24,17 @@ struct FastPagedAttention: Kernel {
     let plan = AttentionPlan(call, window: window, threads: stream.pool.threadCount, sharing: sharing)
     if plan.units.isEmpty { return }
     let floats = KernelsBaseline.attentionScratch(rows: plan.rows, headDimension: call.headDimension)
-    let chunks = stream.pool.threadCount == 1 ? 1 : min(plan.units.count, 4 * stream.pool.threadCount)
+    let work = plan.assignment(threads: stream.pool.threadCount), chunks = work.starts.count - 1
     let scratch = stream.scratch(byteCount: chunks * floats * 4)
       .bindMemory(to: Float.self, capacity: chunks * floats)
     plan.parts.withUnsafeBufferPointer { parts in
       plan.steps.withUnsafeBufferPointer { steps in
         stream.pool.parallel(chunks) { chunk in
-          for i in stride(from: chunk, to: plan.units.count, by: chunks) {
-            let unit = plan.units[i]
-            if i + chunks < plan.units.count {
-              let next = plan.units[i + chunks]
+          let end = work.starts[chunk + 1]
+          for i in work.starts[chunk]..<end {
+            let unit = plan.units[work.order[i]]
+            if i + 1 < end {
+              let next = plan.units[work.order[i + 1]]
               prefetch(call, plan.parts[next.parts], plan.steps[next.steps], next.head)
             }
             attend(

@@ -2,7 +2,7 @@ import Paging
 
 extension Scheduler {
   /// The smallest chunk of a prompt that a step takes, however late it gets: a prompt must come to its end, too.
-  private static let leastChunk = 16
+  private static let leastChunk = 4
   /// The fewest pages that a step loads, if there are any to load.
   private static let leastLoads = 8
 
@@ -76,8 +76,6 @@ extension Scheduler {
   }
 
   /// How many of a prompt's next tokens the step has time for, if others wait for their tokens in it.
-  ///
-  /// Attention works on tiles of 16 tokens, so larger chunks are whole tiles.
   private func chunk(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Int {
     guard let target = configuration.interTokenTarget, plan.hasDecoding else { return wanted }
     var (fits, exceeds) = (0, wanted + 1)
@@ -87,7 +85,6 @@ extension Scheduler {
       shape.add(count: count, after: start, rows: 0)
       if stepCosts.upperBound(shape) + plan.copySeconds <= target { fits = count } else { exceeds = count }
     }
-    if fits < wanted, fits > 16 { fits &= ~15 }
     return max(fits, plan.hasPrefill ? 0 : min(wanted, Self.leastChunk))
   }
 

@@ -27,10 +27,11 @@ public struct StepCostModel: Sendable {
   /// A guess for a small model on a processor core.
   public static let roughPrior = StepCosts(fixed: 5e-3, perToken: 1e-3, perPair: 5e-7, perRow: 2e-4)
 
-  /// The seconds that a step of this size will hardly exceed: the estimate, and two deviations of what was seen.
+  /// The seconds that a step of this size will hardly exceed: the estimate, and two and a half deviations of what was
+  /// seen.
   public func upperBound(_ shape: StepShape) -> Double {
     let deviation = max(0, errorSquare - (errorMean - 1) * (errorMean - 1)).squareRoot()
-    return costs.seconds(shape) * min(1.6, max(1, errorMean + 2 * deviation))
+    return costs.seconds(shape) * min(1.6, max(1, errorMean + 2.5 * deviation))
   }
 
   /// Takes a step in.

@@ -152,13 +152,14 @@ struct BenchSharing: AsyncParsableCommand {
     let (largest, share) = (milliseconds(best.gaps.max() ?? 0), best.promptSpeed / undisturbed)
     Terminal.print(
       """
-      a long prompt        \(longPrompt) tokens arrive while \(streams) streams run
+      a long prompt        \(longPrompt) tokens arrive while \(streams) streams run, target \(rounded(model.interTokenTarget)) ms
         between tokens     p50 \(half) ms, p99 \(most) ms, largest \(largest) ms, of \(best.gaps.count)
         the prompt         \(rounded(best.promptSpeed)) tokens/s, alone \(rounded(undisturbed))
         ratio              \(rounded(share))
       """)
     return [
-      ("prompt_tokens", .int(longPrompt)), ("streams", .int(streams)), ("gaps", .int(best.gaps.count)),
+      ("prompt_tokens", .int(longPrompt)), ("streams", .int(streams)), ("target_ms", .double(model.interTokenTarget)),
+      ("gaps", .int(best.gaps.count)),
       ("gap_p50_ms", .double(half)), ("gap_p99_ms", .double(most)), ("gap_largest_ms", .double(largest)),
       ("prefill_tokens_per_s", .double(rounded(best.promptSpeed))),
       ("prefill_alone_tokens_per_s", .double(rounded(undisturbed))), ("ratio", .double(rounded(share))),
