@@ -76,9 +76,11 @@ private struct PanelCall {
 private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type) {
   var p = call.panels.lowerBound
   if call.rows.count == 1 {
-    var nothing = Ahead(call.weights, bytes: 0, steps: 1)
     while p &+ 4 <= call.panels.upperBound {
-      tile(call, layout, Sums<4>(), row: call.rows.lowerBound, panel: p, rows: 1, panels: 4, &nothing)
+      let next = p &+ 4 < call.panels.upperBound ? p &+ 4 : call.next
+      var ahead = Ahead(
+        call.weights + next &* call.pitch, bytes: next &* 16 < call.N ? 4 &* call.pitch : 0, steps: call.K / 32)
+      tile(call, layout, Sums<4>(), row: call.rows.lowerBound, panel: p, rows: 1, panels: 4, &ahead)
       p &+= 4
     }
   }
