@@ -38,6 +38,11 @@ check "an unknown model is named" refuses "no-such-model" generate --model no-su
 check "an unknown model to pull is named" refuses "no-such-model" pull no-such-model
 check "a bad number is refused" refuses "max-tokens" generate --model "$model" --prompt x --max-tokens 0
 check "a bad type is refused" refuses "int4" generate --model "$model" --prompt x --kv-type int4
+check "a bad target is refused" refuses "itl-target" generate --model "$model" --prompt x --itl-target -3
+check "a bad way of preemption is refused" refuses "shred" generate --model "$model" --prompt x --preemption shred
+check "a bad size of the second level is refused" refuses "kv-swap" generate --model "$model" --prompt x --kv-swap lots
+check "a second level without room for a page is refused" run 1 generate --model "$model" --prompt x --kv-swap 16
+check "a folder without a second level is refused" refuses "kv-swap" generate --model "$model" --prompt x --kv-swap-folder /tmp
 check "a bad layout is refused" refuses "row-first" generate --model "$model" --prompt x --kv-layout row-first
 check "an unknown kernel language is refused" bash -c '! "$0" generate --model "$1" --prompt x --kernels fortran 2>&1 >/dev/null | grep -qv fortran' "$swiftlet" "$model"
 
@@ -53,6 +58,22 @@ check "one line of YAML chooses C++ for one operation" says "\* rmsnorm_cpp: cho
 check "the other candidates are explained" says "refused, the policy allows cpp only"
 
 answer() { timeout 120 "$swiftlet" generate --model "$model" --prompt "hello there" --temperature 0 --max-tokens 24 "$@" 2>"$work/err"; }
+answer --kv-memory 1M --kv-swap 4M --draft-tokens 4 --decode-steps 3 >"$work/second"
+answer >"$work/first"
+check "a second level, guesses and steps ahead change nothing" cmp "$work/first" "$work/second"
+answer --cache-file "$work/cache" >"$work/cold"
+check "the prefix cache is saved" says "pages of the prefix cache were saved"
+check "for its owner only" test "$(stat -c %a "$work/cache")" = 600
+answer --cache-file "$work/cache" >"$work/warm"
+check "the prefix cache is loaded" bash -c 'grep -Eq "^[1-9][0-9]* of [1-9][0-9]* pages of the prefix cache were loaded" "$0"' "$work/err"
+check "the answer from it is the same" bash -c 'cmp "$0/first" "$0/cold" && cmp "$0/first" "$0/warm"' "$work"
+answer --cache-file "$work/cache" --kv-type float32 >/dev/null
+check "a cache of another type is refused" says "not used.*page_bytes\|not used.*kv_type"
+answer --cache-file "$work/cache" >/dev/null # written anew
+printf 'x' | dd of="$work/cache" bs=1 seek=2000 conv=notrunc status=none
+answer --cache-file "$work/cache" >"$work/damaged"
+check "a damaged cache is refused" says "not used"
+check "and the answer is the same" cmp "$work/first" "$work/damaged"
 reference=$(answer --kernels swift --kv-type float32 --threads 1)
 check "the oracle answers" test -n "$reference"
 for options in "--kernels swift-fast,swift" "--kernels $work/kernels.yaml" "--kernels cpp,swift --threads 2" "--page-size 1" "--max-batch-tokens 1" "--kv-layout page-first"; do

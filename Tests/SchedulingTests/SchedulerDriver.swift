@@ -15,6 +15,8 @@ final class SchedulerDriver {
   /// Handles in the order of their first batch.
   private(set) var admitted: [Int] = []
   private(set) var mostHeldPages = 0
+  /// What steps take, for the scheduler to learn; nil tells it nothing.
+  var costs: StepCosts?
 
   init(_ configuration: SchedulerConfiguration) {
     self.configuration = configuration
@@ -44,6 +46,7 @@ final class SchedulerDriver {
       if let token = update.token { outputs[update.handle, default: []].append(token) }
       last[update.handle] = update
     }
+    if let costs { scheduler.observe(batch, seconds: costs.seconds(batch.shape)) }
     try scheduler.checkInvariants()
     return batch
   }
