@@ -48,8 +48,21 @@ struct RunningSequence {
     (salt, priority) = (Self.epochSalt(request.cacheSalt, epoch: epoch), request.priority)
   }
 
-  /// The salt of a request's prefixes in the cache.
-  static func epochSalt(_ salt: String, epoch: Int) -> String { "\(epoch):\(salt)" }
+  /// The salt of a request's prefixes in the cache: the epoch, and a character for each byte of the request's salt. Strings
+  /// that look alike are equal, "é" in one scalar or in two; salts of different bytes must not be.
+  static func epochSalt(_ salt: String, epoch: Int) -> String {
+    var text = "\(epoch):"
+    for byte in salt.utf8 { text.unicodeScalars.append(UnicodeScalar(byte)) }
+    return text
+  }
+
+  /// The request's salt of what `epochSalt` made; nil when it is of another epoch.
+  static func requestSalt(_ salt: String, epoch: Int) -> String? {
+    let mark = "\(epoch):".unicodeScalars
+    guard salt.unicodeScalars.starts(with: mark) else { return nil }
+    return String(
+      decoding: salt.unicodeScalars.dropFirst(mark.count).map { UInt8(truncatingIfNeeded: $0.value) }, as: UTF8.self)
+  }
 
   var outputCount: Int { tokens.count - promptCount }
   /// Tokens whose keys and values are not in the pages.

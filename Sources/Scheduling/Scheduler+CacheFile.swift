@@ -17,10 +17,9 @@ extension Scheduler {
   public func forEachSharedPage<Place>(
     _ body: (_ salt: String, _ parent: Place?, _ tokens: ArraySlice<TokenID>, _ page: PageID) throws -> Place
   ) rethrows {
-    let mark = RunningSequence.epochSalt("", epoch: cacheEpoch)
     try cache.tree.forEachPageInOrder { (salt, parent: Place??, tokens, page) throws -> Place? in
-      guard salt.hasPrefix(mark) else { return nil }
-      return try body(String(salt.dropFirst(mark.count)), parent ?? nil, tokens, page)
+      guard let salt = RunningSequence.requestSalt(salt, epoch: cacheEpoch) else { return nil }
+      return try body(salt, parent ?? nil, tokens, page)
     }
   }
 

@@ -120,7 +120,12 @@ import Testing
 
   @Test func saltsKeepPrefixesApart() throws {
     let driver = try driver()
-    for (salt, expected) in [("", 0), ("a", 0), ("b", 0), ("", 36), ("a", 36)] {
+    // Two ways of writing é look alike and are other salts.
+    let salts = [
+      ("", 0), ("a", 0), ("b", 0), ("", 36), ("a", 36), ("\u{E9}", 0), ("e\u{301}", 0), ("e\u{301}", 36),
+      ("\u{E9}", 36),
+    ]
+    for (salt, expected) in salts {
       #expect(try driver.run(tokens(40), salt: salt)?.usage.cachedTokens == expected, "salt \(salt)")
     }
     // Nor do they wait for each other.
@@ -144,5 +149,37 @@ import Testing
     for _ in 0..<3 { #expect(try driver.run(tokens(40))?.usage.cachedTokens == 0) }
     #expect(driver.scheduler.cachedPages == 0 && driver.scheduler.freePages == 256)
     #expect(driver.scheduler.cacheStatistics.queries == 0)
+  }
+
+  @Test func pagesAreTakenOverWithTheirSalts() throws {
+    let configuration = try SchedulerConfiguration(
+      pageSize: 4, pageCount: 64, contextLength: 90, vocabularySize: NullModel.vocabularySize)
+    var old = Scheduler(configuration), new = Scheduler(configuration)
+    var model = NullModel(configuration)
+    let salts = ["", "tenant", "\u{E9}\r\n:", "e\u{301}"]
+    for salt in salts {
+      var request = GenerationRequest(id: salt, prompt: tokens(21), maxTokens: 1)
+      request.cacheSalt = salt
+      _ = try old.submit(request)
+      while let batch = old.schedule() { _ = old.commit(batch, sampled: model.run(batch) { _ in 0 }) }
+    }
+    var prefixes: [[Int32]] = []
+    var taken = 0
+    old.forEachSharedPage { (salt, parent: Int?, tokens, _) -> Int in
+      prefixes.append((parent.map { prefixes[$0] } ?? []) + tokens)
+      if new.adopt(prefixes[prefixes.count - 1], salt: salt) != nil { taken += 1 }
+      return prefixes.count - 1
+    }
+    #expect(taken == 5 * salts.count && new.cachedPages == taken)
+    let unknown = new.adopt([0, 1, 2, 99_999], salt: "")
+    #expect(unknown == nil)
+    try new.checkInvariants()
+    old.forgetPrefixes()
+    var left = 0
+    old.forEachSharedPage { (_, _: Int?, _, _) -> Int in
+      left += 1
+      return left
+    }
+    #expect(left == 0 && old.hasForgottenPrefixes == true)
   }
 }

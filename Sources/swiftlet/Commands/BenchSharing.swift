@@ -27,7 +27,7 @@ struct BenchSharing: AsyncParsableCommand {
   @Option(help: "Tokens of the prompt that arrives while streams run.")
   var longPrompt = 4000
 
-  @Option(parsing: .upToNextOption, help: "Only these: prefix, decode, interrupt, attention.")
+  @Option(parsing: .upToNextOption, help: "Only these: lookup, prefix, decode, interrupt, attention.")
   var only: [Measurement] = Measurement.allCases
 
   @Option(help: "Write the figures to this JSON file, too.")
@@ -36,7 +36,7 @@ struct BenchSharing: AsyncParsableCommand {
   @Option(help: "A name for the code that is measured, for the JSON file: the commit.")
   var commit = ""
 
-  enum Measurement: String, CaseIterable, ExpressibleByArgument { case prefix, decode, interrupt, attention }
+  enum Measurement: String, CaseIterable, ExpressibleByArgument { case lookup, prefix, decode, interrupt, attention }
 
   func validate() throws {
     if runs < 1 { throw ValidationError("--runs is \(runs); it must be at least 1") }
@@ -59,6 +59,7 @@ struct BenchSharing: AsyncParsableCommand {
     for measurement in Measurement.allCases where only.contains(measurement) {
       let figures =
         switch measurement {
+        case .lookup: try lookup()
         case .prefix: try await commonPrefix(files)
         case .decode: try await decode(files)
         case .interrupt: try await interrupt(files)
@@ -75,6 +76,23 @@ struct BenchSharing: AsyncParsableCommand {
   // MARK: Measurements
 
   private typealias Figures = [(String, JSONValue)]
+
+  private func lookup() throws -> Figures {
+    let found = try PrefixLookupBenchmark(pageSize: model.pageSize).run()
+    func microseconds(_ seconds: Double) -> Double { rounded(seconds * 1e6) }
+    Terminal.print(
+      """
+      finding 4096 tokens
+        compared           \(rounded(found.compareGBPerSecond)) GB of prompt a second
+        in one run         \(microseconds(found.oneRun)) µs
+        along \(found.nodes) nodes     \(microseconds(found.path)) µs
+      """)
+    return [
+      ("compare_gb_per_s", .double(rounded(found.compareGBPerSecond))),
+      ("one_run_us", .double(microseconds(found.oneRun))), ("path_nodes", .int(found.nodes)),
+      ("path_us", .double(microseconds(found.path))),
+    ]
+  }
 
   private func commonPrefix(_ files: ModelFiles) async throws -> Figures? {
     let shape = SharingScenarios.Prefix(concurrent: streams)
