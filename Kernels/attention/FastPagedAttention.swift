@@ -51,11 +51,11 @@ struct FastPagedAttention: Kernel {
     _ call: PagedAttentionCall, _ parts: ArraySlice<AttentionPart>, _ steps: ArraySlice<AttentionStep>, _ head: Int
   ) {
     guard let part = parts.first else { return }
-    let keys = CachePlace(call.keys, call.keyScales), values = CachePlace(call.values, call.valueScales)
+    let keys = PagedCache(call.keys, call.keyScales), values = PagedCache(call.values, call.valueScales)
     let group = call.queryHeads / call.keyValueHeads, lowest = part.first_position + part.first_row / group
     let start = steps.isEmpty ? max(0, lowest + 1 - window) & ~15 : 0
     KernelsBaseline.prefetchBlock(
-      keys.baseline, values.baseline, call.pages + part.first_page, pageSize: call.pageSize,
+      keys, values, call.pages + part.first_page, pageSize: call.pageSize,
       keyValueHeads: call.keyValueHeads, headDimension: call.headDimension, head: head, positions: start,
       min(start + 16, lowest + 1))
   }
@@ -65,23 +65,23 @@ struct FastPagedAttention: Kernel {
     _ steps: UnsafeBufferPointer<AttentionStep>, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let q = UnsafePointer(call.query.elements(as: Float.self)), pages = call.pages
-    let keys = CachePlace(call.keys, call.keyScales), values = CachePlace(call.values, call.valueScales)
+    let keys = PagedCache(call.keys, call.keyScales), values = PagedCache(call.values, call.valueScales)
     let output = call.output.elements(as: Float.self), lse = call.lse.elements(as: Float.self)
     switch set {
     case .avx512:
       KernelsAVX512.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        pageSize: call.pageSize, window: window, scale: call.scale, q, keys.avx512, values.avx512, pages, output, lse,
+        pageSize: call.pageSize, window: window, scale: call.scale, q, keys, values, pages, output, lse,
         parts: parts, steps: steps, head: head, scratch: scratch)
     case .avx2:
       KernelsAVX2.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        pageSize: call.pageSize, window: window, scale: call.scale, q, keys.avx2, values.avx2, pages, output, lse,
+        pageSize: call.pageSize, window: window, scale: call.scale, q, keys, values, pages, output, lse,
         parts: parts, steps: steps, head: head, scratch: scratch)
     case .baseline:
       KernelsBaseline.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        pageSize: call.pageSize, window: window, scale: call.scale, q, keys.baseline, values.baseline, pages, output,
+        pageSize: call.pageSize, window: window, scale: call.scale, q, keys, values, pages, output,
         lse, parts: parts, steps: steps, head: head, scratch: scratch)
     }
   }

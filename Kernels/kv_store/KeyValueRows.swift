@@ -1,3 +1,4 @@
+import CPUIntrinsics
 import KernelRuntime
 import Tensors
 import Traces
@@ -23,7 +24,7 @@ struct KeyValueRows {
   var pageBytes: Int { cacheTensor.dtype.byteCount(of: cacheTensor.strides[0]) }
   var pageScales: Int { scalesTensor?.strides[0] ?? 0 }
   /// Raw value of the leaf modules' `CacheKind`.
-  var kind: Int { CachePlace.kind(cacheTensor.dtype) }
+  var kind: Int { PagedCache.kindCode(cacheTensor.dtype) }
 
   /// Wraps a scatter of keys or of values: slots are checked, and caches copied first when the outputs are not the inputs.
   static func storing(

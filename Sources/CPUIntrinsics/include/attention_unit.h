@@ -21,3 +21,61 @@ typedef struct {
   long first_page;
   long from, to;
 } AttentionStep;
+
+// Types that the Swift kernels hand from file to file. They are declared here because Swift emits functions that copy a
+// struct under names that every module shares (__swift_memcpy40_8): from a module for AVX-512 these would have AVX-512
+// instructions, and the linker may keep them for all. For C's structs none are emitted.
+#pragma clang assume_nonnull begin
+
+// One cache [pages, pageSize, keyValueHeads, headDimension].
+typedef struct {
+  // Raw value of CacheKind.
+  long kindCode;
+  const void *elements;
+  // Bytes from one page to the next.
+  long pageBytes;
+  // [pages, pageSize, keyValueHeads]: what an int8 element is multiplied with. Null for other kinds.
+  const float *_Nullable scales;
+  // Scales from one page to the next.
+  long pageScales;
+} PagedCache;
+
+// What is the same for all units of one call.
+typedef struct {
+  long queryHeads, keyValueHeads, headDimension, pageSize;
+  // How many positions a query sees at most, itself included.
+  long window;
+  float scale;
+} PagedAttentionShape;
+
+// What the rows of one step share.
+typedef struct {
+  // [padded][16], [16][padded], and room for [4][16].
+  const float *keys, *values;
+  float *weights;
+  // visibleFrom ..< visibleTo: the positions of the block that the rows see.
+  long padded, visibleFrom, visibleTo;
+  float scale;
+} BlockStep;
+
+// The memory of a unit.
+typedef struct {
+  // A block's keys and values as gathered [16][padded], its keys transposed [padded][16].
+  float *rawKeys, *values, *keys;
+  // By row: [rows][padded], [rows][padded], [rows], [rows].
+  float *queries, *sums, *maxima, *totals;
+  // [4][16], of the rows of one call.
+  float *weights;
+  // Where rows are lanes: [vectors][padded][16] twice, [vectors][16][16], then [vectors][16] each, and [16][16].
+  float *laneQueries, *laneSums, *laneWeights, *laneRescales, *laneMaxima, *laneTotals, *square;
+} AttentionScratch;
+
+// What all blocks of a unit are read from and into.
+typedef struct {
+  PagedAttentionShape shape;
+  PagedCache cacheKeys, cacheValues;
+  long head;
+  AttentionScratch scratch;
+} AttentionBlocks;
+
+#pragma clang assume_nonnull end

@@ -24,7 +24,7 @@ import CPUIntrinsics
 
 /// N vectors of rows by P positions or elements of the head; T = N P.
 private struct LaneTile<let N: Int, let P: Int, let T: Int> {
-  var f = InlineArray<T, Lanes>(repeating: Lanes())
+  var f = InlineArray<T, Lanes> { _ in Lanes() }
   @inline(__always) init() {}
 }
 

@@ -15,39 +15,20 @@ public func attentionScratch(rows: Int, headDimension: Int) -> Int {
 @inline(__always)
 private func rowCapacity(_ rows: Int) -> Int { (rows &+ 31) & ~15 }
 
-/// The memory of a unit.
-struct AttentionScratch {
-  /// A block's keys and values as gathered [16][padded], its keys transposed [padded][16].
-  let rawKeys: UnsafeMutablePointer<Float>, values: UnsafeMutablePointer<Float>, keys: UnsafeMutablePointer<Float>
-  /// By row: [rows][padded], [rows][padded], [rows], [rows].
-  let queries: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>
-  let maxima: UnsafeMutablePointer<Float>, totals: UnsafeMutablePointer<Float>
-  /// [4][16], of the rows of one call.
-  let weights: UnsafeMutablePointer<Float>
-  /// Where rows are lanes: [vectors][padded][16] twice, [vectors][16][16], then [vectors][16] each, and [16][16].
-  let laneQueries: UnsafeMutablePointer<Float>, laneSums: UnsafeMutablePointer<Float>
-  let laneWeights: UnsafeMutablePointer<Float>, laneRescales: UnsafeMutablePointer<Float>
-  let laneMaxima: UnsafeMutablePointer<Float>, laneTotals: UnsafeMutablePointer<Float>
-  let square: UnsafeMutablePointer<Float>
-
+extension AttentionScratch {
+  /// Cuts memory of `attentionScratch` floats.
   @inline(__always)
   init(_ memory: UnsafeMutablePointer<Float>, rows: Int, padded: Int) {
-    let capacity = rowCapacity(rows)
-    rawKeys = memory
-    keys = rawKeys + 16 &* padded
-    values = keys + 16 &* padded
-    queries = values + 16 &* padded
-    sums = queries + capacity &* padded
-    laneQueries = sums + capacity &* padded
-    laneSums = laneQueries + capacity &* padded
-    laneWeights = laneSums + capacity &* padded
-    maxima = laneWeights + capacity &* 16
-    totals = maxima + capacity
-    laneRescales = totals + capacity
-    laneMaxima = laneRescales + capacity
-    laneTotals = laneMaxima + capacity
-    square = laneTotals + capacity
-    weights = square + 256
+    let capacity = rowCapacity(rows), block = 16 &* padded, all = capacity &* padded
+    let rawKeys = memory, keys = rawKeys + block, values = keys + block
+    let queries = values + block, sums = queries + all, laneQueries = sums + all, laneSums = laneQueries + all
+    let laneWeights = laneSums + all, maxima = laneWeights + capacity &* 16, totals = maxima + capacity
+    let laneRescales = totals + capacity, laneMaxima = laneRescales + capacity, laneTotals = laneMaxima + capacity
+    let square = laneTotals + capacity
+    self.init(
+      rawKeys: rawKeys, values: values, keys: keys, queries: queries, sums: sums, maxima: maxima, totals: totals,
+      weights: square + 256, laneQueries: laneQueries, laneSums: laneSums, laneWeights: laneWeights,
+      laneRescales: laneRescales, laneMaxima: laneMaxima, laneTotals: laneTotals, square: square)
   }
 }
 
@@ -88,7 +69,7 @@ public func pagedAttention(
     scratch.maxima[r] = -.infinity
     scratch.totals[r] = 0
   }
-  let blocks = Blocks(shape: shape, cacheKeys: keys, cacheValues: values, head: head, scratch: scratch)
+  let blocks = AttentionBlocks(shape: shape, cacheKeys: keys, cacheValues: values, head: head, scratch: scratch)
   for step in steps {
     attendTogether(blocks, pages + step.first_page, step.from..<step.to, step.first_row, step.rows)
   }
@@ -121,13 +102,7 @@ private func index(_ shape: PagedAttentionShape, _ part: AttentionPart, _ r: Int
   return (part.first_token &+ row / group) &* shape.queryHeads &+ head &* group &+ row % group
 }
 
-/// What all blocks of a unit are read from and into.
-struct Blocks {
-  let shape: PagedAttentionShape
-  let cacheKeys: PagedCache, cacheValues: PagedCache
-  let head: Int
-  let scratch: AttentionScratch
-
+extension AttentionBlocks {
   /// Reads keys and values of `count` positions.
   @inline(__always)
   func read(_ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int) {
@@ -146,15 +121,15 @@ struct Blocks {
   @inline(__always)
   func step(_ visible: Range<Int>) -> BlockStep {
     BlockStep(
-      keys: scratch.keys, values: scratch.values, weights: scratch.weights, padded: shape.padded, visible: visible,
-      scale: shape.scale)
+      keys: scratch.keys, values: scratch.values, weights: scratch.weights, padded: shape.padded,
+      visibleFrom: visible.lowerBound, visibleTo: visible.upperBound, scale: shape.scale)
   }
 }
 
 /// Rows `first ..< first + rows` of the unit over positions that all of them see whole.
 @inline(never)
 private func attendTogether(
-  _ blocks: Blocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ first: Int, _ rows: Int
+  _ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ first: Int, _ rows: Int
 ) {
   let scratch = blocks.scratch, padded = blocks.shape.padded
   // Sixteen rows are a vector. A vector costs less than nine rows one by one; turning the rows costs less than a block.
@@ -177,7 +152,8 @@ private func attendTogether(
 
 /// Rows of one sequence, from where `part` says to the last position that any of them sees.
 @inline(never)
-private func attendAlone(_ blocks: Blocks, _ pages: UnsafePointer<Int32>, _ part: AttentionPart, _ first: Int) {
+private func attendAlone(_ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32>, _ part: AttentionPart, _ first: Int)
+{
   let shape = blocks.shape, group = shape.queryHeads / shape.keyValueHeads
   let lowest = part.first_position &+ part.first_row / group
   let highest = part.first_position &+ (part.first_row &+ part.rows &- 1) / group
@@ -193,7 +169,7 @@ private func attendAlone(_ blocks: Blocks, _ pages: UnsafePointer<Int32>, _ part
 /// Rows of one sequence over positions of which each row may see another part.
 @inline(never)
 private func attendPartly(
-  _ blocks: Blocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ part: AttentionPart, _ first: Int
+  _ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ part: AttentionPart, _ first: Int
 ) {
   let shape = blocks.shape, scratch = blocks.scratch, group = shape.queryHeads / shape.keyValueHeads
   var position = positions.lowerBound

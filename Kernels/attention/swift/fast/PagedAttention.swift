@@ -11,12 +11,7 @@
 // of cache, whatever the number of rows.
 import CPUIntrinsics
 
-/// What is the same for all units of one call.
-struct PagedAttentionShape {
-  let queryHeads: Int, keyValueHeads: Int, headDimension: Int, pageSize: Int
-  /// How many positions a query sees at most, itself included.
-  let window: Int
-  let scale: Float
+extension PagedAttentionShape {
   /// Head dimension rounded up to whole vectors.
   @inline(__always) var padded: Int { (headDimension &+ 15) & ~15 }
 }
@@ -28,11 +23,8 @@ func visiblePart(_ shape: PagedAttentionShape, own: Int, _ position: Int, _ coun
   return min(end, max(0, own &+ 1 &- shape.window &- position))..<end
 }
 
-/// What the rows of one step share.
-struct BlockStep {
-  /// [padded][16], [16][padded], and room for [4][16].
-  let keys: UnsafePointer<Float>, values: UnsafePointer<Float>, weights: UnsafeMutablePointer<Float>
-  let padded: Int, visible: Range<Int>, scale: Float
+extension BlockStep {
+  @inline(__always) var visible: Range<Int> { visibleFrom..<visibleTo }
 }
 
 struct Rows<let R: Int> {

@@ -16,23 +16,8 @@ public enum CacheKind: Int, Sendable {
   }
 }
 
-/// One cache [pages, pageSize, keyValueHeads, headDimension].
-public struct PagedCache {
-  let kind: CacheKind
-  let elements: UnsafeRawPointer
-  /// Bytes from one page to the next.
-  let pageBytes: Int
-  /// [pages, pageSize, keyValueHeads]: what an int8 element is multiplied with. Nil for other kinds.
-  let scales: UnsafePointer<Float>?
-  /// Scales from one page to the next.
-  let pageScales: Int
-
-  public init(
-    _ kind: CacheKind, _ elements: UnsafeRawPointer, pageBytes: Int, scales: UnsafePointer<Float>?, pageScales: Int
-  ) {
-    (self.kind, self.elements, self.pageBytes) = (kind, elements, pageBytes)
-    (self.scales, self.pageScales) = (scales, pageScales)
-  }
+extension PagedCache {
+  @inline(__always) var kind: CacheKind { CacheKind(rawValue: kindCode).unsafelyUnwrapped }
 }
 
 /// Copies `count` positions of one head to float32 rows of `padded` elements; the rest of the 16 rows is zero.

@@ -30,16 +30,6 @@ public enum PanelKind: Int, Sendable {
   }
 }
 
-/// The quantised rows of A: q [M, K / 32, 2, 32], scales and offsets [M, K / 32], sums [M, K / 16].
-public struct QuantizedRows {
-  let q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, offsets: UnsafePointer<Float>, sums: UnsafePointer<Int32>
-  public init(
-    q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, offsets: UnsafePointer<Float>, sums: UnsafePointer<Int32>
-  ) {
-    (self.q, self.scales, self.offsets, self.sums) = (q, scales, offsets, sums)
-  }
-}
-
 /// Computes panels `panels` of C for rows `rows`.
 /// - weights: all panels; an even number of them (the packer pads with zeros).
 /// - C: [M, ldc] float32; column = feature. bias: [N] or nil. N may end inside the last panel.
