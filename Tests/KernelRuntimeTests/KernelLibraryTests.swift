@@ -94,7 +94,8 @@ import Traces
     #expect(language?.code == .invalidPolicy)
     #expect(
       language?.reason
-        == "there is no kernel language or solution \"fortran\"; there are the languages cpp, swift, swift-fast")
+        == "there is no kernel language or solution \"fortran\"; there are the languages cpp, swift, swift-fast, swift-fast-unshared"
+    )
     let operation = #expect(throws: KernelError.self) {
       try library(KernelPolicy(preferred: [.swift], overrides: ["rmsnrom": [.cpp]])).validatePolicy()
     }
