@@ -68,7 +68,7 @@ import Testing
 
   @Test func leavingTheStreamCancelsTheRequestAndFreesItsPages() async throws {
     let engine = try await makeEngine(
-      pageCount: 8000, contextLength: 10_000, script: .init(beforeStep: { _ in usleep(500) }))
+      pageCount: 8000, contextLength: 10_000, script: .init(beforeStep: { _ in usleep(2000) }))
     // The stream must not be kept: a stream that somebody still holds could be read on.
     for await _ in try engine.generate(greedy([1, 2, 3, 4, 5], maxTokens: 9000)) { break }
     #expect(await eventually { engine.statistics.finishedRequests == 1 })
@@ -82,7 +82,7 @@ import Testing
     _ = try engine.generate(greedy([8], maxTokens: 9000))
     #expect(await eventually { engine.statistics.finishedRequests == 3 })
     #expect(engine.statistics.heldPages == 0)
-    #expect(engine.statistics.generatedTokens < 9000)
+    #expect(engine.statistics.finishes == [.cancelled: 3])
     await engine.shutdown()
   }
 
