@@ -7,8 +7,9 @@
 public struct StepCostModel: Sendable {
   /// The present estimate.
   public private(set) var costs: StepCosts
-  /// Measured by estimated time of the steps: mean, and mean square about 1.
-  private var errorMean = 1.0, errorSquare = 0.01
+  /// By class, measured by estimated time of its steps: mean, and mean square about 1. Short steps are held up by more, in
+  /// proportion, than long ones.
+  private var errors = [(mean: Double, square: Double)](repeating: (1, 0.01), count: Self.classCount)
   private var prior: StepCosts
   private var classes = [Sums](repeating: Sums(), count: Self.classCount)
   private var seen = 0
@@ -30,8 +31,14 @@ public struct StepCostModel: Sendable {
   /// The seconds that a step of this size will hardly exceed: the estimate, and two and a half deviations of what was
   /// seen.
   public func upperBound(_ shape: StepShape) -> Double {
-    let deviation = max(0, errorSquare - (errorMean - 1) * (errorMean - 1)).squareRoot()
-    return costs.seconds(shape) * min(1.6, max(1, errorMean + 2.5 * deviation))
+    let error = errors[Self.fileNumber(shape)]
+    let deviation = max(0, error.square - (error.mean - 1) * (error.mean - 1)).squareRoot()
+    return costs.seconds(shape) * min(1.6, max(1, error.mean + 2.5 * deviation))
+  }
+
+  /// The class of a step: the order of magnitude of its tokens.
+  private static func fileNumber(_ shape: StepShape) -> Int {
+    min(classCount - 1, Int.bitWidth - shape.tokens.leadingZeroBitCount)
   }
 
   /// Takes a step in.
@@ -41,13 +48,13 @@ public struct StepCostModel: Sendable {
     let expected = costs.seconds(shape)
     // What another program does to one step must not change what is thought of all.
     let seconds = seen >= 16 ? min(seconds, 3 * expected) : seconds
+    let filed = Self.fileNumber(shape)
     if seen >= 16 {
       let error = seconds / expected
-      errorMean += 0.03 * (error - errorMean)
-      errorSquare += 0.03 * ((error - 1) * (error - 1) - errorSquare)
+      errors[filed].mean += 0.05 * (error - errors[filed].mean)
+      errors[filed].square += 0.05 * ((error - 1) * (error - 1) - errors[filed].square)
     }
     seen += 1
-    let filed = min(Self.classCount - 1, Int.bitWidth - shape.tokens.leadingZeroBitCount)
     classes[filed].fade(Self.memory)
     classes[filed].add(
       [
