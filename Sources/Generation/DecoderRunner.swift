@@ -48,7 +48,8 @@ public struct DecoderRunner: ModelRunning {
   public mutating func betweenSteps() -> Bool { switchboard?.betweenSteps() ?? false }
 
   public mutating func forward(_ batch: Batch) throws {
-    stream.phase = batch.sequences.allSatisfy { $0.tokens.count == 1 } ? .decode : .prefill
+    // Guesses do not make a prompt of a decoding sequence.
+    stream.phase = batch.sequences.allSatisfy { $0.tokens.count - $0.drafts == 1 } ? .decode : .prefill
     logits = try model.forward(Self.forwardBatch(batch), kv: kv, workspace: workspace, on: stream)
   }
 

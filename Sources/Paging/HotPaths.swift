@@ -25,6 +25,8 @@ struct HotPaths {
     var candidate = 0
   }
   private var paths = [Path](repeating: Path(), count: 64)
+  /// Whether nothing was recorded yet, so that no hash need be computed.
+  private(set) var isEmpty = true
   /// Prefixes of fewer nodes are found as quickly without.
   static let leastNodes = 3
 
@@ -43,6 +45,7 @@ struct HotPaths {
   }
 
   mutating func record(_ hash: Int, _ tokens: [Int32], _ steps: [Step]) {
+    isEmpty = false
     paths[hash & 63] = Path(hash: hash, tokens: tokens, steps: steps, candidate: hash)
   }
 }
@@ -54,7 +57,7 @@ extension RadixTree {
   func walkHotPath(
     _ root: Int32, _ tokens: [Int32], end: Int, _ visit: (Int, Int) -> Void
   ) -> (node: Int32, position: Int) {
-    guard end >= pageSize, !hotPathsAreEmpty, let path = hotPaths.path(hash(of: root, tokens, from: 0)) else {
+    guard end >= pageSize, !hotPaths.isEmpty, let path = hotPaths.path(hash(of: root, tokens, from: 0)) else {
       return (root, 0)
     }
     let common = TokenRun.commonPrefix(path.tokens, from: 0, tokens, from: 0, count: min(path.tokens.count, end))
@@ -90,6 +93,5 @@ extension RadixTree {
       at = nodes[Int(at)].parent
     }
     hotPaths.record(hash, Array(tokens[..<position]), steps.reversed())
-    hotPathsAreEmpty = false
   }
 }

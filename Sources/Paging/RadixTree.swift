@@ -38,7 +38,6 @@ public struct RadixTree: ~Copyable {
   var queue = EvictionQueue()
   /// Prefixes that are asked for often.
   var hotPaths = HotPaths()
-  var hotPathsAreEmpty = true
   /// Counts the nodes that were made, split or cut.
   var stamps = 0
   let shift: Int

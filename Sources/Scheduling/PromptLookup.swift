@@ -43,10 +43,7 @@ extension Scheduler {
       var most = min(
         sequence.draftLimit(configuration.draftTokens), plan.budget,
         configuration.maxSampledRows - plan.shape.rows, sequence.outputLimit - sequence.outputCount - 1)
-      let missing = sequence.table.missingPages(for: grant.start + 1 + most)
-      if missing > 0, let pages = cache.allocate(min(missing, cache.pool.freeCount)) {
-        sequences[grant.handle]?.table.append(pages)
-      }
+      extend(grant.handle, to: grant.start + 1 + most)
       most = min(most, (sequences[grant.handle]?.table.capacity ?? 0) - grant.start - 1)
       let drafts = PromptLookup.guess(sequence.tokens, count: most)
       if drafts.isEmpty { continue }

@@ -10,15 +10,14 @@ extension Scheduler {
     for grant in plan.grants {
       guard let sequence = sequences[grant.handle] else { continue }
       let left = sequence.outputLimit - sequence.outputCount
-      let ahead =
-        min(configuration.decodeRounds, left) + (configuration.draftTokens > 0 ? configuration.draftTokens : 0)
+      let ahead = min(configuration.decodeRounds, left) + configuration.draftTokens
       extend(grant.handle, to: min(sequence.table.tokenCount + ahead, configuration.contextLength))
     }
     return configuration.decodeRounds
   }
 
-  /// Takes pages for further tokens if there are free or cached ones.
-  private mutating func extend(_ handle: Int, to tokenCount: Int) {
+  /// Takes free pages for further tokens, as far as there are any; nothing is evicted for them.
+  mutating func extend(_ handle: Int, to tokenCount: Int) {
     guard let missing = sequences[handle]?.table.missingPages(for: tokenCount), missing > 0,
       let pages = cache.allocate(min(missing, cache.pool.freeCount))
     else { return }

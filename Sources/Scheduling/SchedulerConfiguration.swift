@@ -73,7 +73,7 @@ public struct SchedulerConfiguration: Sendable, Hashable {
     try check("draftTokens", draftTokens, from: 0, to: 1024)
     try check("secondLevelPages", secondLevelPages, from: 0, to: largest / pageSize)
     if let interTokenTarget, !(interTokenTarget > 0 && interTokenTarget.isFinite) {
-      throw .init(name: "interTokenTarget", value: Int(-1), expected: "a time above 0 seconds")
+      throw .init(name: "interTokenTarget", value: interTokenTarget, expected: "a time above 0 seconds")
     }
     (self.interTokenTarget, self.decodeRounds, self.draftTokens) = (interTokenTarget, decodeRounds, draftTokens)
     (self.secondLevelPages, self.preemption) = (secondLevelPages, preemption)
@@ -99,7 +99,12 @@ public enum PreemptionMethod: String, Sendable, Hashable, CaseIterable {
 /// A size of a `SchedulerConfiguration` that cannot work.
 public struct SchedulerConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
   public let name: String
-  public let value: Int
+  public let value: String
   public let expected: String
+
+  init(name: String, value: some CustomStringConvertible, expected: String) {
+    (self.name, self.value, self.expected) = (name, value.description, expected)
+  }
+
   public var description: String { "\(name) is \(value); it must be \(expected)" }
 }

@@ -127,7 +127,7 @@ import Testing
       }
       #expect(found == known && path.tokenCount == known)
     }
-    let isUsed = !cache.tree.hotPathsAreEmpty
+    let isUsed = !cache.tree.hotPaths.isEmpty
     #expect(isUsed)
   }
 }
