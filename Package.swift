@@ -85,6 +85,7 @@ let package = Package(
         + rooms.flatMap { ["\($0)/README.md", "\($0)/workloads.jsonl"] }
         + rooms.filter { !plainRooms.contains($0) }.map { "\($0)/swift/fast" }
         + roomsWithCPP.map { "\($0)/cpp" }
+        + gpuLanguages.flatMap { room, languages in languages.map { "\(room)/\($0)" } }
         + roomsWithSolutions.flatMap { ["\($0)/definitions", "\($0)/solutions"] },
       swiftSettings: fast),
     // level 4
@@ -127,6 +128,12 @@ let package = Package(
 )
 
 var roomsWithCPP: [String] { ["embedding", "kv_store", "rmsnorm", "rope", "silu_and_mul"] }
+// Folders with kernels for GPUs, found and built at run time.
+var gpuLanguages: [(room: String, languages: [String])] {
+  ["attention", "embedding", "kv_store", "rmsnorm", "rope", "sampling", "silu_and_mul"].map {
+    ($0, ["cuda", "triton", "tilelang"])
+  } + [("gemm", ["triton", "tilelang"])]
+}
 // Rooms whose kernels are also Solution documents (Scripts/make_solutions.py).
 var roomsWithSolutions: [String] { ["embedding", "rmsnorm", "rope", "silu_and_mul"] }
 
