@@ -23,31 +23,42 @@ struct AttentionPlan {
   /// - sharing: whether sequences that begin with the same pages are computed together.
   init(_ call: PagedAttentionCall, window: Int, threads: Int, sharing: Bool) {
     let layout = Layout(call, window: window, sharing: sharing)
-    self.init(layout, tile: 48)
-    // Smaller units where threads would wait for one with a large unit, and finish earlier together then.
+    let heads = call.keyValueHeads
+    self.init(layout, tiles: [(48, 0..<heads)])
+    // Smaller units where threads would wait for one with a large unit, and finish earlier together then: of the heads
+    // that are left when each thread has as many, or of all.
     guard threads > 1 else { return }
     var best = time(threads: threads)
     guard best * threads > units.reduce(0, { $0 + $1.cost }) * 21 / 20 else { return }
+    let even = heads - heads % threads
     for tile in [32, 16] {
-      let next = AttentionPlan(layout, tile: tile), time = next.time(threads: threads)
-      if time < best { (self, best) = (next, time) }
+      for rest in Set([0, even]).sorted() where rest < heads {
+        let next = AttentionPlan(layout, tiles: [(48, 0..<rest), (tile, rest..<heads)])
+        let time = next.time(threads: threads)
+        if time < best { (self, best) = (next, time) }
+      }
     }
   }
 
-  private init(_ layout: Layout, tile: Int) {
+  /// - tiles: into how many rows the units of which heads are cut.
+  private init(_ layout: Layout, tiles: [(rows: Int, heads: Range<Int>)]) {
     for tree in layout.trees {
       let rows = layout.rowStarts[tree.members.lowerBound]..<layout.rowStarts[tree.members.upperBound]
-      var sequence = tree.members.lowerBound
-      for start in stride(from: rows.lowerBound, to: rows.upperBound, by: tile) {
-        add(layout, tree, start..<min(rows.upperBound, start + tile), &sequence)
+      for tile in tiles where !tile.heads.isEmpty {
+        var sequence = tree.members.lowerBound
+        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: tile.rows) {
+          add(layout, tree, start..<min(rows.upperBound, start + tile.rows), tile.heads, &sequence)
+        }
       }
     }
     units.sort { $0.cost > $1.cost }
   }
 
-  /// Adds the units of some rows of a tree, one for each key-value head.
+  /// Adds the units of some rows of a tree, one for each of the key-value heads.
   /// - sequence: place in the order of the sequence that the first row is in; moved on.
-  private mutating func add(_ layout: Layout, _ tree: Layout.Tree, _ rows: Range<Int>, _ sequence: inout Int) {
+  private mutating func add(
+    _ layout: Layout, _ tree: Layout.Tree, _ rows: Range<Int>, _ heads: Range<Int>, _ sequence: inout Int
+  ) {
     let (firstPart, firstStep) = (parts.count, steps.count)
     while layout.rowStarts[sequence + 1] <= rows.lowerBound { sequence += 1 }
     var cost = 0
@@ -76,7 +87,7 @@ struct AttentionPlan {
       cost += Self.cost(rows: own.count, positions: run.positions.count)
     }
     self.rows = max(self.rows, rows.count)
-    for head in 0..<layout.call.keyValueHeads {
+    for head in heads {
       units.append(
         Unit(parts: firstPart..<parts.count, steps: firstStep..<steps.count, head: head, cost: cost))
     }
@@ -85,7 +96,7 @@ struct AttentionPlan {
   /// Cycles on a Zen 4 with a head of 64 elements; only ratios matter.
   private static func cost(rows: Int, positions: Int) -> Int {
     let (vectors, rest) = rows.quotientAndRemainder(dividingBy: 16)
-    let block = 600 + 2300 * vectors + (rest >= 9 ? 2300 : 200 * rest)
+    let block = 600 + 2950 * vectors + (rest >= 9 ? 2950 : 380 * rest)
     return (positions + 15) / 16 * block
   }
 
