@@ -56,8 +56,10 @@ let package = Package(
     .target(name: "CPUIntrinsics"),
     .target(name: "CProcesses"),
     .target(name: "CTensorABI"),
+    .target(name: "CCUDA"),
     .target(name: "CConfinement"),
     // level 1
+    .target(name: "CUDADriver", dependencies: ["CCUDA", "Tensors"]),
     .target(name: "Traces", dependencies: ["JSONText", "Tensors"]),
     .target(name: "Checkpoints", dependencies: ["JSONText"], swiftSettings: fast),
     .target(name: "PageStorage", dependencies: ["JSONText"], swiftSettings: fast),
@@ -67,8 +69,13 @@ let package = Package(
       name: "Simulation", dependencies: ["Scheduling", "Paging", "Tokenization", "JSONText"], swiftSettings: fast),
     .target(
       name: "KernelRuntime",
-      dependencies: ["Tensors", "Traces", "JSONText", "CPUIntrinsics", "CProcesses", "CTensorABI"],
-      resources: [.embedInCode("Builders/Python/worker.py"), .embedInCode("Builders/Swift/tensor_abi.h")]),
+      dependencies: ["Tensors", "Traces", "JSONText", "CUDADriver", "CPUIntrinsics", "CProcesses", "CTensorABI"],
+      resources: [
+        "Builders/Python/worker.py", "Builders/Swift/tensor_abi.h", "Builders/GPU/Toolchain/kernels-toolchain.txt",
+      ]
+      .map { .embedInCode($0) }
+        + ["", "_plan", "_cubin", "_triton", "_interpreter", "_tilelang", "_torch"]
+        .map { .embedInCode("Builders/GPU/tool/kernel_tool\($0).py") }),
     // level 3: the same sources, linked from Kernels/<room>/swift/fast, for each instruction set
     .target(name: "KernelsBaseline", dependencies: ["CPUIntrinsics"], swiftSettings: leaf),
     .target(name: "KernelsAVX2", dependencies: ["CPUIntrinsics"], swiftSettings: avx2),
@@ -94,7 +101,8 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "KernelRuntime", "Kernels", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses", "CConfinement",
+        "KernelRuntime", "Kernels", "CUDADriver", "Traces", "Tensors", "Checkpoints", "JSONText", "CProcesses",
+        "CConfinement",
         "KernelsBaseline", "KernelsAVX2", "KernelsAVX512",
       ], swiftSettings: fast),
     // level 5
@@ -117,7 +125,7 @@ let package = Package(
       name: "swiftlet",
       dependencies: [
         "Serving", "Generation", "Models", "Scheduling", "Simulation", "Paging", "Tokenization", "Templates", "Kernels",
-        "KernelRuntime",
+        "KernelRuntime", "CUDADriver",
         "Benchmarking", "Tensors", "Traces", "JSONText", "CConfinement",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -146,7 +154,16 @@ var tests: [Target] {
     .testTarget(
       name: "KernelConformanceTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "Checkpoints"]),
     .testTarget(
+      name: "GPUConformanceTests",
+      dependencies: ["Benchmarking", "Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText"]),
+    .testTarget(
       name: "KernelRuntimeTests", dependencies: ["Kernels", "KernelRuntime", "Tensors", "Traces", "JSONText"]),
+    .testTarget(
+      name: "GPUBuildersTests", dependencies: ["KernelRuntime", "Tensors", "Traces", "JSONText"]),
+    .testTarget(name: "CUDADriverTests", dependencies: ["CUDADriver", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "LaunchTests",
+      dependencies: ["KernelRuntime", "CUDADriver", "Tensors", "Traces", "JSONText", "TestSupport"]),
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [

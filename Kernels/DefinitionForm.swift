@@ -9,19 +9,29 @@ struct DefinitionForm: Sendable {
   let inputs: OrderedMap<TensorSpec>, outputs: OrderedMap<TensorSpec>
   /// Axes whose size must be known at bind.
   let constants: [String]
+  /// Keys of tags that change the meaning, and that the solution heeds.
+  let heeds: Set<String>
 
-  init(inputs: OrderedMap<TensorSpec>, outputs: OrderedMap<TensorSpec>, constants: [String] = []) {
-    (self.inputs, self.outputs, self.constants) = (inputs, outputs, constants)
+  init(
+    inputs: OrderedMap<TensorSpec>, outputs: OrderedMap<TensorSpec>, constants: [String] = [], heeds: Set<String> = []
+  ) {
+    (self.inputs, self.outputs, self.constants, self.heeds) = (inputs, outputs, constants, heeds)
   }
 
-  /// The form of a definition that the room writes itself.
-  init(of definition: Definition) {
-    self.init(inputs: definition.inputs, outputs: definition.outputs, constants: definition.constAxes.names)
+  /// The form of a definition that the room writes itself; its tags are heeded.
+  /// - also: keys of tags that other definitions of this form have.
+  init(of definition: Definition, also keys: Set<String> = []) {
+    self.init(
+      inputs: definition.inputs, outputs: definition.outputs, constants: definition.constAxes.names,
+      heeds: keys.union(definition.meaningTags.map(\.key)))
   }
 
   /// Why a definition is of another form; nil when it is of this one.
   func refusal(of definition: Definition) -> String? {
     for axis in constants where definition.axes[axis]?.value == nil { return "needs a constant axis \(axis)" }
+    if let tag = definition.meaningTags.first(where: { !heeds.contains($0.key) }) {
+      return "computes no definitions with the tag \(tag.key)\(tag.value.isEmpty ? "" : ":" + tag.value)"
+    }
     return Self.difference("inputs", inputs, definition.inputs)
       ?? Self.difference("outputs", outputs, definition.outputs)
   }

@@ -7,10 +7,13 @@ public enum KernelCatalog {
     Embedding.solutions
     + RMSNorm.solutions
     + FusedAddRMSNorm.solutions
+    + QueryKeyNorm.solutions
     + Gemm.solutions
     + RotaryEmbedding.solutions
     + KeyValueStore.solutions
     + PagedAttention.solutions
+    + RaggedAttention.solutions
+    + MergeStates.solutions
     + SiluAndMul.solutions
     + Sampler.solutions
     + publicSolutions

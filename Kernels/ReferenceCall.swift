@@ -8,6 +8,31 @@ struct ReferenceCall {
   let pool: WorkerPool
   private let arguments: [String: KernelArgument]
 
+  /// Runs a reference that reads and writes contiguous tensors: of others it gets copies.
+  static func run(
+    _ definition: Definition, _ arguments: [KernelArgument], constants: [String: Tensor], on stream: CPUStream,
+    _ compute: (ReferenceCall) throws(KernelError) -> Void
+  ) throws(KernelError) {
+    let compact = arguments.map { argument in
+      guard case .tensor(let tensor) = argument, !tensor.isContiguous else { return argument }
+      let copy = Tensor(tensor.dtype, tensor.shape)
+      copyRows(tensor, to: copy)
+      return .tensor(copy)
+    }
+    try compute(try ReferenceCall(definition, compact, constants: constants, on: stream))
+    for (argument, copy) in zip(arguments, compact).suffix(definition.outputs.count) {
+      if case .tensor(let tensor) = argument, !tensor.isContiguous { copyRows(copy.tensor, to: tensor) }
+    }
+  }
+
+  /// - Precondition: of one type and shape, without gaps below the outermost axis.
+  private static func copyRows(_ source: Tensor, to target: Tensor) {
+    for row in 0..<source.shape[0] {
+      let from = source.narrow(0, from: row, count: 1), to = target.narrow(0, from: row, count: 1)
+      to.pointer.copyMemory(from: from.pointer, byteCount: from.byteCount)
+    }
+  }
+
   /// - Throws: `runFailed` naming an argument whose rows are not contiguous.
   init(
     _ definition: Definition, _ arguments: [KernelArgument], constants: [String: Tensor], on stream: CPUStream
@@ -67,7 +92,7 @@ extension KernelSolution {
       build: { definition, context throws(KernelError) in
         let compute = make(definition), constants = context.constants
         return SwiftKernel { arguments, stream throws(KernelError) in
-          try compute(try ReferenceCall(definition, arguments, constants: constants, on: stream))
+          try ReferenceCall.run(definition, arguments, constants: constants, on: stream, compute)
         }
       })
   }

@@ -29,8 +29,8 @@ ALLOWED = {
     "CProcesses": "",
     "CConfinement": "",
     "CTensorABI": "",
-    "CConfinement": "",
-    "CUDADriver": "Tensors",
+    "CCUDA": "",
+    "CUDADriver": "CCUDA Tensors",
     "Traces": "Tensors",
     "Checkpoints": "Tensors",
     "PageStorage": "",
@@ -47,7 +47,7 @@ ALLOWED = {
     "Kernels": "KernelRuntime Tensors Traces Checkpoints CPUIntrinsics KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 4
     "Models": "Kernels KernelRuntime Communication Checkpoints Tensors Traces",
-    "Benchmarking": "KernelRuntime Kernels Traces Tensors Checkpoints CPUIntrinsics CProcesses CConfinement KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
+    "Benchmarking": "KernelRuntime Kernels CUDADriver Traces Tensors Checkpoints CPUIntrinsics CProcesses CConfinement KernelsBaseline KernelsAVX2 KernelsAVX512 CKernels",
     # level 5 and up
     "Generation": "Models KernelRuntime Checkpoints PageStorage Scheduling Paging Tokenization Tensors",
     "Serving": "Generation Scheduling Tokenization Templates"

@@ -30,7 +30,11 @@ public struct Embedding: Sendable {
     try kernel.apply([.tensor(tokens), .tensor(output)], on: stream)
   }
 
-  public static func definition(format: WeightFormat, vocabularySize: Int, hiddenSize: Int) -> Definition {
+  /// - dtype: of the output: float32, bfloat16 or float16.
+  /// - isShard: whether the table holds some of the vocabulary only, from `vocab_start` on; rows of others' tokens are zero.
+  public static func definition(
+    format: WeightFormat, vocabularySize: Int, hiddenSize: Int, dtype: DType = .float32, isShard: Bool = false
+  ) -> Definition {
     .literal { () throws(SchemaError) in
       var axes: OrderedMap<Axis> = [
         "num_tokens": .var, "vocab_size": .const(vocabularySize), "hidden_size": .const(hiddenSize),
@@ -42,24 +46,43 @@ public struct Embedding: Sendable {
         axes["row_bytes"] = .const(hiddenSize / format.blockElements * format.blockBytes)
         inputs["weight"] = .tensor("vocab_size", "row_bytes", dtype: .int8)
       }
+      if isShard { inputs["vocab_start"] = .scalar(.int32) }
+      let form = "\(format.rawValue.lowercased())_v\(vocabularySize)_h\(hiddenSize)\(isShard ? "_shard" : "")"
       return try Definition(
-        name: "embedding_\(format.rawValue.lowercased())_v\(vocabularySize)_h\(hiddenSize)", opType: "embedding",
-        axes: axes, inputs: inputs, outputs: ["output": .tensor("num_tokens", "hidden_size", dtype: .float32)],
+        name: "embedding_\(form)\(dtype.nameSuffix)", opType: "embedding", axes: axes, inputs: inputs,
+        outputs: ["output": .tensor("num_tokens", "hidden_size", dtype: dtype)],
         reference: """
           import torch
 
           \(GemmReference.unpack(format))
 
           @torch.no_grad()
-          def run(tokens, weight):
-              return globals()["weight"](weight[tokens.long()])
+          \(isShard ? shardReference(dtype) : reference(dtype))
           """,
-        description: "Rows of the table by token, as float32; the table in \(format.rawValue).",
+        description: "Rows of the table by token, as \(dtype.rawValue); the table in \(format.rawValue)"
+          + (isShard ? "; tokens of other shards get zeros." : "."),
         tags: ["weight_format:\(format.rawValue)"])
     }
   }
 
-  private static let forms: [WeightFormat: DefinitionForm] = Dictionary(
+  private static func reference(_ dtype: DType) -> String {
+    """
+    def run(tokens, weight):
+        return \(dtype.rounded(python: "globals()[\"weight\"](weight[tokens.long()])"))
+    """
+  }
+
+  private static func shardReference(_ dtype: DType) -> String {
+    """
+    def run(tokens, weight, vocab_start):
+        own = (tokens >= vocab_start) & (tokens < vocab_start + weight.shape[0])
+        places = torch.where(own, tokens - vocab_start, 0).long()
+        rows = globals()["weight"](weight[places])
+        return \(dtype.rounded(python: "torch.where(own.unsqueeze(-1), rows, 0)"))
+    """
+  }
+
+  static let forms: [WeightFormat: DefinitionForm] = Dictionary(
     uniqueKeysWithValues: WeightFormat.allCases.map { format in
       (
         format,
@@ -145,7 +168,7 @@ public struct Embedding: Sendable {
           embeddingOracle(table, format, tokens.int32s, into: output.elements(as: Float.self), hidden: hidden)
         }
       },
-    ]
+    ] + [double.solution]
 
   /// The element type of the C++ reader; nil for blocks.
   private static func element(_ format: WeightFormat) -> swiftlet_element? {

@@ -27,10 +27,13 @@ public struct Gemm: Sendable {
     try kernel.apply([.tensor(a), .tensor(output)], on: stream)
   }
 
-  public static func definition(format: WeightFormat, features N: Int, inputs K: Int, hasBias: Bool) -> Definition {
+  /// - dtype: of A and C: float32, bfloat16 or float16.
+  public static func definition(
+    format: WeightFormat, features N: Int, inputs K: Int, hasBias: Bool, dtype: DType = .float32
+  ) -> Definition {
     .literal { () throws(SchemaError) in
       var axes: OrderedMap<Axis> = ["M": .var, "N": .const(N), "K": .const(K)]
-      var inputs: OrderedMap<TensorSpec> = ["A": .tensor("M", "K", dtype: .float32)]
+      var inputs: OrderedMap<TensorSpec> = ["A": .tensor("M", "K", dtype: dtype)]
       if let dtype = format.denseType {
         inputs["B"] = .tensor("N", "K", dtype: dtype)
       } else {
@@ -39,9 +42,9 @@ public struct Gemm: Sendable {
       }
       if hasBias { inputs["bias"] = .tensor("N", dtype: .float32) }
       return try Definition(
-        name: "gemm_\(format.rawValue.lowercased())_n\(N)_k\(K)\(hasBias ? "_bias" : "")", opType: "gemm", axes: axes,
-        inputs: inputs, outputs: ["C": .tensor("M", "N", dtype: .float32)],
-        reference: GemmReference.python(format: format, hasBias: hasBias),
+        name: "gemm_\(format.rawValue.lowercased())_n\(N)_k\(K)\(hasBias ? "_bias" : "")\(dtype.nameSuffix)",
+        opType: "gemm", axes: axes, inputs: inputs, outputs: ["C": .tensor("M", "N", dtype: dtype)],
+        reference: GemmReference.python(format: format, hasBias: hasBias, dtype: dtype),
         description: "A times B transposed\(hasBias ? ", plus bias" : ""); B in \(format.rawValue).",
         tags: ["weight_format:\(format.rawValue)", "strided:A", "strided:C"])
     }
@@ -72,7 +75,7 @@ public struct Gemm: Sendable {
           gemmOracle(arguments[0].tensor, weight, format, bias, arguments[1].tensor, N: N, K: K, pool: stream.pool)
         }
       }
-    ]
+    ] + [double.solution]
 
   private static let needsConstantWeight: @Sendable (Definition, BindContext) -> String? = { definition, context in
     guard let format = format(of: definition) else { return "the definition has no tag weight_format:<format>" }
@@ -89,7 +92,7 @@ public struct Gemm: Sendable {
     return nil
   }
 
-  private static let forms: [WeightFormat: [DefinitionForm]] = Dictionary(
+  static let forms: [WeightFormat: [DefinitionForm]] = Dictionary(
     uniqueKeysWithValues: WeightFormat.allCases.map { format in
       (
         format,

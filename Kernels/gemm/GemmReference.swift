@@ -1,8 +1,9 @@
 import Checkpoints
+import Tensors
 
 /// The Python reference of a gemm definition: block formats are unpacked first.
 enum GemmReference {
-  static func python(format: WeightFormat, hasBias: Bool) -> String {
+  static func python(format: WeightFormat, hasBias: Bool, dtype: DType) -> String {
     let arguments = hasBias ? "A, B, bias" : "A, B"
     let body = hasBias ? "A.to(torch.float32) @ weight(B).T + bias" : "A.to(torch.float32) @ weight(B).T"
     return """
@@ -12,7 +13,7 @@ enum GemmReference {
 
       @torch.no_grad()
       def run(\(arguments)):
-          return \(body)
+          return \(dtype.rounded(python: body))
       """
   }
 

@@ -101,7 +101,7 @@ public struct KeyValueStore: Sendable {
           storeOracle(rows.sourceTensor, rows.cacheTensor, rows.scalesTensor, rows.slots)
         }
       },
-    ]
+    ] + [double.solution]
 
   private static func element(_ dtype: DType) -> swiftlet_element {
     switch dtype {
@@ -115,7 +115,7 @@ public struct KeyValueStore: Sendable {
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
     DefinitionForm.refusal(of: definition, among: forms)
   }
-  private static let forms = [DType.float32, .float16, .bfloat16, .int8].map {
+  static let forms = [DType.float32, .float16, .bfloat16, .int8].map {
     DefinitionForm(of: Self.definition(keyValueHeads: 1, headDimension: 1, pageSize: 1, cacheType: $0))
   }
 }

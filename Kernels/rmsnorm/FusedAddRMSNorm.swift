@@ -25,20 +25,22 @@ public struct FusedAddRMSNorm: Sendable {
       ], on: stream)
   }
 
-  public static func definition(hiddenSize: Int) -> Definition {
+  /// - dtype: of activations and weight: float32, bfloat16 or float16. The sum is normalised before it is rounded.
+  public static func definition(hiddenSize: Int, dtype: DType = .float32) -> Definition {
     .literal { () throws(SchemaError) in
-      try Definition(
-        name: "fused_add_rmsnorm_h\(hiddenSize)", opType: "fused_add_rmsnorm",
+      let normalized = dtype.rounded(python: "x * inv_rms * weight.to(torch.float32)")
+      return try Definition(
+        name: "fused_add_rmsnorm_h\(hiddenSize)\(dtype.nameSuffix)", opType: "fused_add_rmsnorm",
         axes: ["batch_size": .var, "hidden_size": .const(hiddenSize)],
         inputs: [
-          "hidden_states": .tensor("batch_size", "hidden_size", dtype: .float32),
-          "residual": .tensor("batch_size", "hidden_size", dtype: .float32),
-          "weight": .tensor("hidden_size", dtype: .float32),
+          "hidden_states": .tensor("batch_size", "hidden_size", dtype: dtype),
+          "residual": .tensor("batch_size", "hidden_size", dtype: dtype),
+          "weight": .tensor("hidden_size", dtype: dtype),
           "eps": .scalar(.float32),
         ],
         outputs: [
-          "output": .tensor("batch_size", "hidden_size", dtype: .float32),
-          "residual_out": .tensor("batch_size", "hidden_size", dtype: .float32),
+          "output": .tensor("batch_size", "hidden_size", dtype: dtype),
+          "residual_out": .tensor("batch_size", "hidden_size", dtype: dtype),
         ],
         reference: """
           import torch
@@ -47,7 +49,7 @@ public struct FusedAddRMSNorm: Sendable {
           def run(hidden_states, residual, weight, eps):
               x = hidden_states.to(torch.float32) + residual.to(torch.float32)
               inv_rms = torch.rsqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps)
-              return x * inv_rms * weight.to(torch.float32), x
+              return \(normalized), \(dtype.rounded(python: "x"))
           """,
         description: "Adds the residual, then root mean square normalization over the last axis.",
         tags: ["in_place:output=hidden_states", "in_place:residual_out=residual"])
@@ -58,7 +60,7 @@ public struct FusedAddRMSNorm: Sendable {
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
     form.refusal(of: definition)
   }
-  private static let form = DefinitionForm(of: definition(hiddenSize: 1))
+  static let form = DefinitionForm(of: definition(hiddenSize: 1))
 
   static let solutions: [KernelSolution] =
     KernelSolution.fastSwift(operation: "fused_add_rmsnorm", room: "rmsnorm", supports: supports) {
@@ -97,5 +99,5 @@ public struct FusedAddRMSNorm: Sendable {
             rows: arguments[0].tensor.shape[0], hidden: hidden)
         }
       },
-    ]
+    ] + [double.solution]
 }

@@ -21,17 +21,20 @@ public struct RMSNorm: Sendable {
     try kernel.apply([.tensor(hiddenStates), .tensor(weight), .scalar(eps), .tensor(output)], on: stream)
   }
 
-  public static func definition(hiddenSize: Int) -> Definition {
+  /// - dtype: of activations and weight: float32, bfloat16 or float16.
+  /// - hasOffset: whether rows are multiplied by 1 + weight (Gemma).
+  public static func definition(hiddenSize: Int, dtype: DType = .float32, hasOffset: Bool = false) -> Definition {
     .literal { () throws(SchemaError) in
-      try Definition(
-        name: "rmsnorm_h\(hiddenSize)", opType: "rmsnorm",
+      let weight = hasOffset ? "(1 + weight.to(torch.float32))" : "weight.to(torch.float32)"
+      return try Definition(
+        name: "rmsnorm_h\(hiddenSize)\(hasOffset ? "_offset" : "")\(dtype.nameSuffix)", opType: "rmsnorm",
         axes: ["batch_size": .var, "hidden_size": .const(hiddenSize)],
         inputs: [
-          "hidden_states": .tensor("batch_size", "hidden_size", dtype: .float32),
-          "weight": .tensor("hidden_size", dtype: .float32),
+          "hidden_states": .tensor("batch_size", "hidden_size", dtype: dtype),
+          "weight": .tensor("hidden_size", dtype: dtype),
           "eps": .scalar(.float32),
         ],
-        outputs: ["output": .tensor("batch_size", "hidden_size", dtype: .float32)],
+        outputs: ["output": .tensor("batch_size", "hidden_size", dtype: dtype)],
         reference: """
           import torch
 
@@ -39,9 +42,10 @@ public struct RMSNorm: Sendable {
           def run(hidden_states, weight, eps):
               x = hidden_states.to(torch.float32)
               inv_rms = torch.rsqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps)
-              return x * inv_rms * weight.to(torch.float32)
+              return \(dtype.rounded(python: "x * inv_rms * " + weight))
           """,
-        description: "Root mean square normalization over the last axis.", tags: ["in_place:output=hidden_states"])
+        description: "Root mean square normalization over the last axis.",
+        tags: ["in_place:output=hidden_states"] + (hasOffset ? ["weight_offset:1"] : []))
     }
   }
 
@@ -49,7 +53,7 @@ public struct RMSNorm: Sendable {
   private static let supports: @Sendable (Definition, BindContext) -> String? = { definition, _ in
     form.refusal(of: definition)
   }
-  private static let form = DefinitionForm(of: definition(hiddenSize: 1))
+  static let form = DefinitionForm(of: definition(hiddenSize: 1))
 
   static let solutions: [KernelSolution] =
     KernelSolution.fastSwift(operation: "rmsnorm", room: "rmsnorm", supports: supports) {
@@ -85,5 +89,5 @@ public struct RMSNorm: Sendable {
             rows: arguments[0].tensor.shape[0], hidden: hidden)
         }
       },
-    ]
+    ] + [double.solution]
 }

@@ -42,34 +42,36 @@ public struct RotaryEmbedding: Sendable {
       ], on: stream)
   }
 
+  /// - dtype: of queries and keys: float32, bfloat16 or float16. The table is always float32.
   public static func definition(
-    queryHeads: Int, keyValueHeads: Int, headDimension: Int, rotaryDimension: Int, style: RotaryStyle
+    queryHeads: Int, keyValueHeads: Int, headDimension: Int, rotaryDimension: Int, style: RotaryStyle,
+    dtype: DType = .float32
   ) -> Definition {
     .literal { () throws(SchemaError) in
       let form = "h\(queryHeads)_kv\(keyValueHeads)_d\(headDimension)_rd\(rotaryDimension)"
       return try Definition(
-        name: "rope_with_cos_sin_cache_\(style.rawValue)_style_\(form)", opType: "rope",
+        name: "rope_with_cos_sin_cache_\(style.rawValue)_style_\(form)\(dtype.nameSuffix)", opType: "rope",
         axes: [
           "num_tokens": .var, "num_qo_heads": .const(queryHeads), "num_kv_heads": .const(keyValueHeads),
           "head_size": .const(headDimension), "rotary_dim": .const(rotaryDimension), "max_seq_len": .var,
         ],
         inputs: [
-          "q": .tensor("num_tokens", "num_qo_heads", "head_size", dtype: .float32),
-          "k": .tensor("num_tokens", "num_kv_heads", "head_size", dtype: .float32),
+          "q": .tensor("num_tokens", "num_qo_heads", "head_size", dtype: dtype),
+          "k": .tensor("num_tokens", "num_kv_heads", "head_size", dtype: dtype),
           "cos_sin_cache": .tensor("max_seq_len", "rotary_dim", dtype: .float32),
           "positions": .tensor("num_tokens", dtype: .int32),
         ],
         outputs: [
-          "q_out": .tensor("num_tokens", "num_qo_heads", "head_size", dtype: .float32),
-          "k_out": .tensor("num_tokens", "num_kv_heads", "head_size", dtype: .float32),
+          "q_out": .tensor("num_tokens", "num_qo_heads", "head_size", dtype: dtype),
+          "k_out": .tensor("num_tokens", "num_kv_heads", "head_size", dtype: dtype),
         ],
-        reference: reference(style),
+        reference: reference(style, dtype),
         description: "Rotary position embedding, \(style.rawValue) pairs, from a table of cosines and sines.",
         tags: ["in_place:q_out=q", "in_place:k_out=k", "rotary_style:\(style.rawValue)"])
     }
   }
 
-  private static func reference(_ style: RotaryStyle) -> String {
+  private static func reference(_ style: RotaryStyle, _ dtype: DType) -> String {
     let pairs =
       style == .neox
       ? "a, b = y[..., :half].clone(), y[..., half:2 * half].clone()"
@@ -90,13 +92,13 @@ public struct RotaryEmbedding: Sendable {
               \(pairs)
               \(places.0) = a * cos - b * sin
               \(places.1) = b * cos + a * sin
-              return y
+              return \(dtype.rounded(python: "y"))
 
           return rotate(q), rotate(k)
       """
   }
 
-  private static func style(of definition: Definition) -> RotaryStyle? {
+  static func style(of definition: Definition) -> RotaryStyle? {
     definition.tags.first { $0.hasPrefix("rotary_style:") }
       .flatMap { RotaryStyle(rawValue: String($0.dropFirst("rotary_style:".count))) }
   }
@@ -105,7 +107,7 @@ public struct RotaryEmbedding: Sendable {
     if style(of: definition) == nil { return "the definition has no tag rotary_style:<neox|interleaved>" }
     return form.refusal(of: definition)
   }
-  private static let form = DefinitionForm(
+  static let form = DefinitionForm(
     of: definition(queryHeads: 1, keyValueHeads: 1, headDimension: 2, rotaryDimension: 2, style: .neox))
 
   private typealias Function =
@@ -169,7 +171,7 @@ public struct RotaryEmbedding: Sendable {
           }
         }
       },
-    ]
+    ] + [double.solution]
 
   /// One call, its positions checked.
   private struct Call {

@@ -21,23 +21,24 @@ public struct SiluAndMul: Sendable {
     try kernel.apply([.tensor(input), .tensor(output)], on: stream)
   }
 
-  public static func definition(intermediateSize: Int) -> Definition {
+  /// - dtype: of input and output: float32, bfloat16 or float16.
+  public static func definition(intermediateSize: Int, dtype: DType = .float32) -> Definition {
     .literal { () throws(SchemaError) in
       try Definition(
-        name: "silu_and_mul_h\(intermediateSize)", opType: "silu_and_mul",
+        name: "silu_and_mul_h\(intermediateSize)\(dtype.nameSuffix)", opType: "silu_and_mul",
         axes: [
           "num_tokens": .var, "intermediate_size": .const(intermediateSize),
           "double_size": .const(2 * intermediateSize),
         ],
-        inputs: ["input": .tensor("num_tokens", "double_size", dtype: .float32)],
-        outputs: ["output": .tensor("num_tokens", "intermediate_size", dtype: .float32)],
+        inputs: ["input": .tensor("num_tokens", "double_size", dtype: dtype)],
+        outputs: ["output": .tensor("num_tokens", "intermediate_size", dtype: dtype)],
         reference: """
           import torch
 
           @torch.no_grad()
           def run(input):
               gate, up = input.to(torch.float32).chunk(2, dim=-1)
-              return torch.nn.functional.silu(gate) * up
+              return \(dtype.rounded(python: "torch.nn.functional.silu(gate) * up"))
           """,
         description: "silu of the first half of each row times the second half.")
     }
@@ -58,7 +59,7 @@ public struct SiluAndMul: Sendable {
     let width = definition.constant("intermediate_size"), double = definition.constant("double_size")
     return double == 2 * width ? nil : "double_size is \(double), expected 2 * intermediate_size = \(2 * width)"
   }
-  private static let form = DefinitionForm(of: definition(intermediateSize: 1))
+  static let form = DefinitionForm(of: definition(intermediateSize: 1))
 
   static let solutions: [KernelSolution] =
     KernelSolution.fastSwift(operation: "silu_and_mul", room: "silu_and_mul", supports: supports) {
@@ -95,5 +96,5 @@ public struct SiluAndMul: Sendable {
             rows: arguments[0].tensor.shape[0], width: width)
         }
       },
-    ]
+    ] + [double.solution]
 }

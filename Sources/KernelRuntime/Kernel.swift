@@ -16,7 +16,10 @@ public struct SwiftKernel: Kernel {
     self.body = body
   }
   public func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
-    try body(arguments, unsafeDowncast(stream, to: CPUStream.self))  // BoundKernel checked the device
+    guard type(of: stream) == CPUStream.self else {
+      throw KernelError(.signatureMismatch, "runs on the cpu, called on \(stream.device)")
+    }
+    try body(arguments, unsafeDowncast(stream, to: CPUStream.self))
   }
 }
 
@@ -54,6 +57,8 @@ public struct KernelSolution: Sendable {
   public let isBatchInvariant: Bool?
   /// Whether `build` runs a compiler or starts a process.
   public let needsCompilation: Bool
+  /// Whether it is for a GPU, and a CPU only emulates it: then a list has to name it.
+  public let isEmulatedOnCPU: Bool
   public let availability: @Sendable (Definition, BindContext) -> Availability
   public let build: @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
 
@@ -73,13 +78,13 @@ public struct KernelSolution: Sendable {
 
   public init(
     operation: String, definition: String?, name: String, flavor: KernelFlavor, author: String, source: String,
-    isBatchInvariant: Bool?, needsCompilation: Bool,
+    isBatchInvariant: Bool?, needsCompilation: Bool, isEmulatedOnCPU: Bool = false,
     availability: @escaping @Sendable (Definition, BindContext) -> Availability,
     build: @escaping @Sendable (Definition, BindContext) throws(KernelError) -> any Kernel
   ) {
     (self.operation, self.definition, self.name, self.flavor) = (operation, definition, name, flavor)
     (self.author, self.source, self.isBatchInvariant) = (author, source, isBatchInvariant)
-    self.needsCompilation = needsCompilation
+    (self.needsCompilation, self.isEmulatedOnCPU) = (needsCompilation, isEmulatedOnCPU)
     (self.availability, self.build) = (availability, build)
   }
 

@@ -17,6 +17,8 @@ struct KernelOptions: ParsableArguments {
       discussion: "Default: ~/.cache/swiftlet/trace-set, where `swiftlet bench kernels` writes.", valueName: "dir"))
   var traceSet: String?
 
+  @OptionGroup var gpu: GPUKernelOptions
+
   /// Where traces are read from, and written to by benchmarks.
   var traceSetPath: String { traceSet ?? SwiftletHome.path + "/trace-set" }
 
@@ -74,8 +76,9 @@ struct KernelOptions: ParsableArguments {
   /// Everything that kernels are chosen from and by.
   func library(log: Logger) throws -> KernelLibrary {
     let set = try loadTraceSet(log: log)
-    var library = KernelLibrary(
-      solutions: KernelCatalog.solutions + KernelBuilding.solutions(of: set), policy: try policy())
+    var library = try KernelLibrary(
+      solutions: KernelCatalog.solutions + KernelBuilding.solutions(of: set) + gpu.solutions(log: log),
+      policy: try policy())
     library.measurements = try measurements(set)
     library.hardware = Hardware(MachineDescription.processor)
     library.quarantine = try Quarantine(path: SwiftletHome.path + "/quarantine.json", version: Version.text)

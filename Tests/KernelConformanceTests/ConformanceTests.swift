@@ -41,7 +41,9 @@ import Traces
   func everyOperationIsCovered() {
     let definitions = Set(ConformanceDefinitions.all.map(\.opType))
     // References of public definitions are compared with the definitions' own Python, in ReferencesTests.
-    for operation in Set(KernelCatalog.solutions.filter { !$0.name.hasSuffix("_reference") }.map(\.operation)) {
+    // What only GPUs have kernels for is checked in GPUConformanceTests.
+    let engine = KernelCatalog.solutions.filter { !$0.name.hasSuffix("_reference") && !$0.name.hasSuffix("_double") }
+    for operation in Set(engine.map(\.operation)) {
       #expect(definitions.contains(operation), "\(operation) has no definition here")
       let cases = ConformanceCase.all.filter { $0.definition.opType == operation }
       #expect(cases.contains { $0.solution.flavor == .swift }, "\(operation) has no oracle")

@@ -23,6 +23,13 @@ __host__ __device__ constexpr int vector_width(int count) {
   return width;
 }
 
+/// The same for rows of several types that are moved together.
+template <typename A, typename B, typename... More>
+__host__ __device__ constexpr int vector_width(int count) {
+  const int first = vector_width<A>(count), rest = vector_width<B, More...>(count);
+  return first < rest ? first : rest;
+}
+
 template <typename T, int N>
 __device__ __forceinline__ Vector<T, N> load_vector(const T* address) {
   return *reinterpret_cast<const Vector<T, N>*>(address);
@@ -55,6 +62,21 @@ __device__ __forceinline__ __nv_bfloat16 from_float<__nv_bfloat16>(float x) {
 template <>
 __device__ __forceinline__ __nv_fp8_e4m3 from_float<__nv_fp8_e4m3>(float x) {
   return __nv_fp8_e4m3(x);
+}
+
+template <typename To, typename From>
+struct Conversion {
+  static __device__ __forceinline__ To of(From x) { return from_float<To>(to_float(x)); }
+};
+template <typename T>
+struct Conversion<T, T> {
+  static __device__ __forceinline__ T of(T x) { return x; }
+};
+
+/// By way of float, as `from_float` rounds; bit for bit where the types are one.
+template <typename To, typename From>
+__device__ __forceinline__ To convert(From x) {
+  return Conversion<To, From>::of(x);
 }
 
 template <typename T>

@@ -1,7 +1,8 @@
+import CUDADriver
 import Tensors
 import Traces
 
-/// A language of solutions that this build cannot make callable. Solutions in it are listed, with the reason.
+/// A language of Solution documents that this program cannot make callable. Solutions in it are listed, with the reason.
 public protocol AbsentBuilder: KernelBuilder {
   /// What is missing.
   var reason: String { get }
@@ -9,8 +10,11 @@ public protocol AbsentBuilder: KernelBuilder {
 
 extension AbsentBuilder {
   public var reason: String {
-    let here = "this build of swiftlet has no builder for \(languages.map(\.rawValue).joined(separator: ", ")) yet"
-    return CUDADriverProbe.absence.map { "\($0), and \(here)" } ?? here
+    let language = languages.map(\.rawValue).joined(separator: ", ")
+    let here =
+      "a Solution document in \(language) launches its kernels by host code of its own, which there is nothing here to run; "
+      + "kernels that swiftlet launches itself lie in Kernels/<room>/\(language)"
+    return CUDADriver.absence().map { "\($0), and \(here)" } ?? here
   }
 
   public func availability(on device: Device) -> Availability { .unavailable(because: reason) }

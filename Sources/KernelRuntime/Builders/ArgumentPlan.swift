@@ -23,9 +23,12 @@ struct ArgumentPlan: Sendable {
   /// How many arguments a caller gives.
   let givenCount: Int
   private let definition: String
+  /// Where tensors must be.
+  private let device: Device
 
   /// - Throws: `buildFailed` for a constant that is no tensor input, and for an output that is a host scalar.
-  init(_ definition: Definition, constants: [String: Tensor]) throws(KernelError) {
+  init(_ definition: Definition, constants: [String: Tensor], device: Device = .cpu) throws(KernelError) {
+    self.device = device
     for name in constants.keys.sorted() where definition.inputs[name]?.isScalar ?? true {
       throw KernelError(
         .buildFailed, definition: definition.name,
@@ -78,7 +81,9 @@ struct ArgumentPlan: Sendable {
         if tensor.shape.rank != slot.rank {
           throw mismatch("\(slot.name) has shape \(tensor.shape), expected \(slot.rank) axes")
         }
-        if tensor.device != .cpu { throw mismatch("\(slot.name) is on \(tensor.device), expected on the cpu") }
+        if tensor.device != device {
+          throw mismatch("\(slot.name) is on \(tensor.device), expected on \(device == .cpu ? "the cpu" : "\(device)")")
+        }
       case .scalar(let value):
         if !slot.isScalar { throw mismatch("\(slot.name) is a tensor, found a scalar") }
         if !slot.dtype.isFloatingPoint, Int64(exactly: value) == nil {

@@ -55,14 +55,13 @@ final class KernelSlot: @unchecked Sendable {
     on stream: any ExecutionStream
   ) throws(KernelError) {
     library.observer?.willCall(call, arguments: arguments, axes: (0..<definition.varAxes.count).map { sizes[$0] })
-    let isCompared = shadow?.isDue() ?? false
-    let copies = isCompared ? ShadowRun.copies(arguments) : []
+    let copies = shadow?.isDue() == true ? ShadowRun.copies(arguments, on: stream) : nil
     do {
       try plan.entries[entry].kernel.run(arguments, on: stream)
     } catch {
       return try recover(from: error, plan, entry, arguments, on: stream)
     }
-    if isCompared { compare(arguments, copies, on: stream) }
+    if let copies { compare(arguments, copies, on: stream) }
   }
 
   // MARK: failure

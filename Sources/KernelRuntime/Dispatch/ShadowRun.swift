@@ -47,21 +47,30 @@ public final class ShadowRun: @unchecked Sendable {
     for (number, name) in names.enumerated() {
       let index = arguments.count - names.count + number
       guard case .tensor(let expected) = arguments[index], case .tensor(let found) = copies[index] else { continue }
-      if let difference = Self.difference(found, expected) { return .disagreed("\(name)\(difference)") }
+      guard let x = found.hostCopy(on: stream), let y = expected.hostCopy(on: stream) else {
+        return .disagreed("\(name) cannot be copied from \(expected.device)")
+      }
+      if let difference = Self.difference(x, y) { return .disagreed("\(name)\(difference)") }
     }
     agreed += 1
     return agreed >= agreements ? .agreed : .undecided
   }
 
-  /// Copies of all tensors; those that share memory (an output written in place) share their copy.
-  static func copies(_ arguments: [KernelArgument]) -> [KernelArgument] {
+  /// Copies of all tensors, where they are; those that share memory (an output written in place) share their copy. Nil when
+  /// there is no memory for them on a device: the call is not compared.
+  static func copies(_ arguments: [KernelArgument], on stream: any ExecutionStream) -> [KernelArgument]? {
     var made: [UnsafeMutableRawPointer: Tensor] = [:]
-    return arguments.map { argument in
-      guard case .tensor(let tensor) = argument else { return argument }
-      let copy = made[tensor.pointer] ?? tensor.compactCopy()
+    var copies: [KernelArgument] = []
+    for argument in arguments {
+      guard case .tensor(let tensor) = argument else {
+        copies.append(argument)
+        continue
+      }
+      guard let copy = made[tensor.pointer] ?? tensor.compactCopy(on: stream) else { return nil }
       made[tensor.pointer] = copy
-      return .tensor(copy)
+      copies.append(.tensor(copy))
     }
+    return copies
   }
 
   /// Whether an output lies in an input's memory: such a call cannot be done again.
@@ -77,8 +86,8 @@ public final class ShadowRun: @unchecked Sendable {
   }
 
   /// The first element that is too far off: beyond the type's tolerance both absolutely and relatively.
-  private static func difference(_ found: Tensor, _ expected: Tensor) -> String? {
-    let x = found.compactCopy(), y = expected.compactCopy(), limit = tolerance(expected.dtype)
+  private static func difference(_ x: Tensor, _ y: Tensor) -> String? {
+    let limit = tolerance(y.dtype)
     for i in 0..<x.count where x.bits(at: i) != y.bits(at: i) {
       guard x.dtype.isFloatingPoint else {
         return
@@ -112,6 +121,20 @@ extension Tensor {
     var last = 0
     for axis in 0..<shape.rank { last += max(0, shape[axis] - 1) * strides[axis] }
     return last + 1
+  }
+
+  /// A contiguous copy on the same device; nil when that fails.
+  fileprivate func compactCopy(on stream: any ExecutionStream) -> Tensor? {
+    if device == .cpu { return compactCopy() }
+    guard let stream = stream as? CUDAStream, let copy = try? stream.tensor(dtype, shape),
+      (try? stream.copy(self, to: copy)) != nil
+    else { return nil }
+    return copy
+  }
+
+  /// A contiguous copy on the CPU; nil when that fails.
+  fileprivate func hostCopy(on stream: any ExecutionStream) -> Tensor? {
+    device == .cpu ? compactCopy() : try? (stream as? CUDAStream)?.hostCopy(of: self)
   }
 
   /// A contiguous copy in memory of its own.

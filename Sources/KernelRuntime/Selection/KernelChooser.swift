@@ -92,6 +92,10 @@ struct KernelChooser {
       return Refusal(
         reason: .policy, text: "the policy allows \(flavors.map(\.rawValue).joined(separator: ", ")) only")
     }
+    if solution.isEmulatedOnCPU && context.device == .cpu && flavors == KernelPolicy.auto.preferred {
+      return Refusal(
+        reason: .policy, text: "a CPU only emulates it; to have that, name \(solution.flavor) in the list of kernels")
+    }
     if case .unavailable(let reason) = solution.availability(definition, context) {
       return Refusal(reason: .unavailable, text: reason)
     }

@@ -10,7 +10,10 @@ import Traces
 struct KernelsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kernels", abstract: "Look at the kernels and how they are chosen.",
-    subcommands: [List.self, Explain.self, KernelsAdd.self, KernelsBuild.self], defaultSubcommand: List.self)
+    subcommands: [
+      List.self, Explain.self, KernelsShow.self, KernelsLines.self, KernelsAdd.self, KernelsBuild.self,
+      KernelsCheck.self,
+    ], defaultSubcommand: List.self)
 
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,22 +1,8 @@
-import Glibc
-import Tensors
 import Traces
 
-/// The place of CUDA C++. It says what is missing; compiling needs NVRTC and a driver.
+/// The place of Solution documents in CUDA C++: they bring host code of their own, which launches their kernels, and there is nothing
+/// here that runs it. Kernels in CUDA C++ that swiftlet launches itself are `KernelSource`s.
 public struct CUDABuilder: AbsentBuilder {
   public init() {}
   public var languages: [Language] { [.cuda] }
-}
-
-/// Whether this machine has NVIDIA's driver.
-enum CUDADriverProbe {
-  /// Why there is no driver; nil when there is one.
-  static var absence: String? {
-    dlerror()
-    if let handle = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL) {
-      dlclose(handle)
-      return nil
-    }
-    return "no CUDA driver (\(dlerror().map { String(cString: $0) } ?? "libcuda.so.1 cannot be loaded"))"
-  }
 }

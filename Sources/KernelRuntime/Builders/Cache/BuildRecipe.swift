@@ -64,7 +64,7 @@ public struct Tool: Sendable, Hashable {
   public init(path: String, version: String) { (self.path, self.version) = (path, version) }
 
   /// The first of these programs that there is, with its version; paths or names to be found in PATH.
-  static func find(_ names: [String]) -> Tool? {
+  public static func find(_ names: [String]) -> Tool? {
     let script = """
       for name in "$@"; do
         path=$(command -v "$name") || continue

@@ -25,10 +25,14 @@ enum CacheFiles {
   }
 
   static func write(_ text: String, to path: String) throws(KernelError) {
+    try write(bytes: Array(text.utf8), to: path)
+  }
+
+  /// Writes a new file.
+  static func write(bytes: [UInt8], to path: String) throws(KernelError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw failure("write", path) }
     defer { close(descriptor) }
-    let bytes = Array(text.utf8)
     var done = 0
     while done < bytes.count {
       let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }

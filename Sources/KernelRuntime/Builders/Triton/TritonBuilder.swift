@@ -1,6 +1,7 @@
 import Traces
 
-/// The place of Triton. It says what is missing; compiling needs the Python package triton, running it a driver.
+/// The place of Solution documents in Triton: they bring host code of their own, which launches their kernels, and there is nothing
+/// here that runs it. Kernels in Triton that swiftlet launches itself are `KernelSource`s.
 public struct TritonBuilder: AbsentBuilder {
   public init() {}
   public var languages: [Language] { [.triton] }

@@ -8,8 +8,16 @@ enum ToolHealth {
       line("swiftc", "kernels in Swift: install the Swift toolchain"),
       line("clang++", "kernels in C++, unless g++ is there: install clang"),
       line("g++", "kernels in C++, unless clang++ is there: install g++"),
-      line("nvcc", "compiling CUDA C++ ahead of time: install the CUDA toolkit"),
-    ]
+    ] + toolchainLines()
+  }
+
+  /// What compiles kernels for GPUs, with or without one.
+  private static func toolchainLines() -> [HealthLine] {
+    let toolchain = KernelToolchain.find([".venv-kernels", SwiftletHome.path + "/kernels-toolchain"])
+    guard let problem = toolchain.problems.first else {
+      return [HealthLine(.ok, "kernels toolchain", toolchain.root)]
+    }
+    return [HealthLine(.missing, "kernels toolchain", problem, fix: "needed to build kernels for GPUs")]
   }
 
   private static func line(_ name: String, _ use: String) -> HealthLine {
@@ -31,7 +39,6 @@ enum ToolHealth {
 enum PythonHealth {
   private static let uses = [
     ("numpy", "checking solutions in Python"), ("torch", "solutions and references in PyTorch"),
-    ("triton", "kernels in Triton"), ("tilelang", "kernels in TileLang"),
     ("safetensors", "workloads' tensors in Python"),
   ]
   /// Asks the installed metadata: importing would take seconds.

@@ -7,8 +7,12 @@ import Traces
 /// `swiftlet kernels build`: compiles solutions before they are needed.
 struct KernelsBuild: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "build", abstract: "Compile solutions that come as data, and keep the result.",
+    commandName: "build", abstract: "Compile kernels ahead of their use: for GPUs, and solutions that come as data.",
     discussion: """
+      With --all, every kernel for GPUs is compiled for each target and each definition of the program's list that it \
+      takes. No GPU is needed, but the compilers are: make kernels-toolchain. A kernel that spills registers fails.
+        swiftlet kernels build --target sm_80,sm_90a --all
+      Solutions that come as data are given as files, or with --trace-set.
       Every solution is compiled, loaded, and its entry point looked up; Python solutions are imported. The exit status \
       is 1 when one failed. A solution whose tools or hardware are not here is unavailable, which is no failure.
       """)
@@ -20,17 +24,72 @@ struct KernelsBuild: ParsableCommand {
   var solutions: [String] = []
 
   @OptionGroup var options: CacheOptions
+  @OptionGroup var gpu: GPUKernelOptions
+
+  @Flag(help: "Compile the kernels for GPUs.")
+  var all = false
+
+  @Option(help: "What to compile for, separated by commas.")
+  var target = "sm_80,sm_90a"
+
+  @Option(help: "Only kernels of these operations (* stands for anything), separated by commas.")
+  var operation = ""
+
+  @Option(help: "Only kernels in these languages: cuda, triton, tilelang.")
+  var language = ""
+
+  @Option(help: "Only these definitions (* stands for anything), separated by commas.")
+  var definition = ""
+
+  @Option(help: "How many kernels are compiled at a time.")
+  var jobs = 2
+
+  @Option(
+    help: ArgumentHelp("Copy what was compiled for GPUs there, for machines without compilers.", valueName: "dir"))
+  var out: String?
+
+  @Option(help: ArgumentHelp("Write a report as JSON there.", valueName: "file"))
+  var report: String?
 
   @Flag(help: "Print JSON.")
   var json = false
 
   func validate() throws {
-    if traceSet == nil && solutions.isEmpty {
-      throw ValidationError("nothing to build: give --trace-set FOLDER, or solution files")
+    if !all && traceSet == nil && solutions.isEmpty {
+      throw ValidationError("nothing to build: give --all for GPUs, --trace-set FOLDER, or solution files")
+    }
+    if jobs < 1 { throw ValidationError("--jobs is \(jobs); it must be at least 1") }
+    for target in Self.parts(target) where LaunchRecord.targetNumber(target) == nil {
+      throw ValidationError("--target: \(target) is none; targets are sm_80, sm_90a …")
+    }
+    for language in Self.parts(language)
+    where !KernelSourceFolder.languages.contains(where: { $0.rawValue == language }) {
+      throw ValidationError("--language: \(language) is none; there are cuda, triton, tilelang")
     }
   }
 
+  private static func parts(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
+
+  /// Compiles kernels for GPUs.
+  private func buildForGPUs() throws {
+    guard let builder = try gpu.builder(cache: options.cache) else {
+      throw ValidationError("there are no kernels for GPUs here: give --kernel-sources FOLDER")
+    }
+    for problem in builder.sources.problems { Terminal.printError("\(problem)") }
+    let build = GPUBuild(
+      builder: builder, targets: Self.parts(target), operations: Self.parts(operation), languages: Self.parts(language),
+      definitions: Self.parts(definition), jobs: jobs, out: out)
+    let (reports, uncovered) = try build.run(printing: !json)
+    let document = GPUBuild.json(reports, uncovered, builder.toolchain)
+    if let report { try OutputFile.write(Array(document.pretty.utf8), to: report, option: "--report") }
+    Terminal.print(json ? document.pretty : GPUBuild.summary(reports, uncovered))
+    if reports.contains(where: \.hasFailed) || !builder.sources.problems.isEmpty { throw ExitCode(1) }
+    if reports.isEmpty { throw ValidationError("nothing fits the filters") }
+  }
+
   func run() throws {
+    if all { try buildForGPUs() }
+    if traceSet == nil && solutions.isEmpty { return }
     let builders = KernelBuilding.builders(cache: options.cache)
     var documents: [JSONValue] = [], hasFailed = false
     let sources = try sources()

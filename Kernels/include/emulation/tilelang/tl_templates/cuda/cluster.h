@@ -1,0 +1,2 @@
+#pragma once
+#error "tl_templates/cuda/cluster.h is for sm_90, which the emulation does not run: lower for sm_80."

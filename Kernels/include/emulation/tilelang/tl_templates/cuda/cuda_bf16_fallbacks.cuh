@@ -1,0 +1,4 @@
+// Nothing of the header of this name is needed.
+#pragma once
+
+#include "common.h"
