@@ -14,10 +14,10 @@ SWIFT_BUILD_FLAGS ?=
 SWIFT_FOLDERS = $(wildcard Package.swift Sources Kernels Tests Examples Benchmarks)
 RELEASE = .build/release/swiftlet
 
-.PHONY: help run test bench interchange format lint layering test-scripts model build-tests unit-tests isa end-to-end clean
+.PHONY: help run test bench interchange kernels-toolchain flashinfer gpu-kernels gpu-check format lint layering test-scripts model build-tests unit-tests isa end-to-end clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build, fetch the model if it is absent, serve it (MODEL=, HOST=, PORT=, ARGS=)
 	@Scripts/check-prerequisites.sh swift python
@@ -29,7 +29,7 @@ run: ## build, fetch the model if it is absent, serve it (MODEL=, HOST=, PORT=, 
 	@exec $(RELEASE) serve --model "$(MODEL)" --host "$(HOST)" --port "$(PORT)" $(ARGS)
 
 test: ## everything that CI checks
-test: prerequisites lint layering test-scripts model build-tests isa unit-tests end-to-end
+test: prerequisites lint layering test-scripts model gpu-tools build-tests isa unit-tests end-to-end gpu-kernels
 	@echo "test: all passed"
 
 .PHONY: prerequisites
@@ -96,6 +96,31 @@ bench: ## measure decode, prefill and what sharing gains on this machine (ARGS= 
 	@swift build -c release --product swiftlet $(SWIFT_BUILD_FLAGS)
 	@$(RELEASE) bench $(ARGS)
 	@if [[ -z "$(ARGS)" ]]; then $(RELEASE) bench sharing; fi
+
+kernels-toolchain: ## install the compilers of kernels for GPUs into .venv-kernels (1.5 GB; once)
+	@Scripts/kernels-toolchain.sh .venv-kernels
+
+flashinfer: ## build FlashInfer's kernels from its wheel (62 MB; minutes, once)
+	@Scripts/build_flashinfer.py --toolchain .venv-kernels
+
+# Compilers that cannot be fetched are a reason to skip, said once here and again by each check.
+.PHONY: gpu-tools
+gpu-tools:
+	@echo "test: compilers of kernels for GPUs"
+	@status=0; Scripts/kernels-toolchain.sh .venv-kernels || status=$$?; \
+	if [[ $$status -eq 0 ]]; then Scripts/build_flashinfer.py --toolchain .venv-kernels || status=$$?; fi; \
+	if [[ $$status -eq 3 ]]; then echo "test: SKIPPED: all that needs them, for the reason above"; \
+	elif [[ $$status -ne 0 ]]; then exit $$status; fi
+
+gpu-kernels: build-tests ## compile all kernels for GPUs and run them without one
+	@echo "test: emulation of a GPU"
+	@python3 -m unittest discover --start-directory Tests/Emulation
+	@echo "test: kernels for GPUs"
+	@Tests/EndToEnd/gpu_kernels.sh .build/debug/swiftlet .venv-kernels
+
+gpu-check: ## on a machine with a GPU: check and measure all kernels there (SWIFTLET=, ARTIFACTS=)
+	@if [[ -z "$(SWIFTLET)" ]]; then swift build -c release --product swiftlet $(SWIFT_BUILD_FLAGS); fi
+	@Scripts/gpu-check.sh --swiftlet "$(or $(SWIFTLET),$(RELEASE))" $(if $(ARTIFACTS),--artifacts "$(ARTIFACTS)")
 
 format: ## format the Swift sources in place
 	@swift format --in-place --parallel --recursive $(SWIFT_FOLDERS)

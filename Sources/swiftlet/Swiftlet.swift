@@ -7,7 +7,8 @@ struct Swiftlet: AsyncParsableCommand {
     abstract: "Serve large language models with kernels that can be swapped.",
     version: Version.text,
     subcommands: [
-      Serve.self, Chat.self, Generate.self, Pull.self, KernelsCommand.self, Bench.self, TracesCommand.self,
+      Serve.self, Chat.self, Generate.self, Pull.self, KernelsCommand.self, Bench.self, Profile.self,
+      TracesCommand.self,
       Simulate.self, CacheCommand.self, Doctor.self, KernelWorkerCommand.self,
     ])
 }

@@ -13,7 +13,7 @@ import Tokenization
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure a model, what sharing gains, or each kernel, on this machine.",
-    subcommands: [BenchModel.self, BenchSharing.self, BenchKernels.self],
+    subcommands: [BenchModel.self, BenchSharing.self, BenchKernels.self, BenchGPU.self],
     defaultSubcommand: BenchModel.self)
 }
 
