@@ -167,7 +167,8 @@ var tests: [Target] {
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
-        "Benchmarking", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText", "TestSupport",
+        "Benchmarking", "CUDADriver", "Kernels", "KernelRuntime", "Checkpoints", "Tensors", "Traces", "JSONText",
+        "TestSupport",
       ]),
     // Makes inputs of up to gigabytes: optimised in debug builds too.
     .target(name: "ReferenceInputs", dependencies: ["Tensors"], path: "Tests/ReferenceInputs", swiftSettings: fast),

@@ -27,7 +27,7 @@ import Traces
     }
     let large = Set(GPUDefinitions.benchmark.map(\.name))
     for name in [
-      "rmsnorm_h4096_bfloat16", "qk_norm_h16_kv8_d128_bfloat16", "gemm_bf16_n576_k1536_bfloat16",
+      "rmsnorm_h4096_bfloat16", "qk_norm_h32_kv8_d128_bfloat16", "gemm_bf16_n4096_k14336_bfloat16",
       "gqa_paged_decode_h32_kv8_d128_ps16_kvfloat8_e4m3fn_bfloat16",
     ] { #expect(large.contains(name), "\(name)") }
   }

@@ -63,7 +63,7 @@ public struct GPUToolchain: Sendable {
         compiler=$(command -v clang++ || command -v g++)
         flags='-std=c++17 -O0 -fPIC -shared -fvisibility=hidden -fno-strict-aliasing -isystem \(cuda)/include'
         $compiler -x c++ $flags -o "$made/libswiftlet-emulation.so" '\(emulation)/library.cpp' \\
-          -Wl,-soname,libswiftlet-emulation.so.1 -ldl -lpthread
+          -Wl,-soname,libswiftlet-emulation-tests-$hash.so.1 -ldl -lpthread
         (cat '\(fixture)'; printf '\\n\(kernels)\\n') > "$made/kernel.cpp"
         $compiler $flags -include '\(emulation)/emulation.h' -Wno-unknown-pragmas -o "$made/kernel.so" "$made/kernel.cpp" \\
           "$made/libswiftlet-emulation.so"

@@ -111,9 +111,15 @@ final class EmulationCompiler: Sendable {
       try run(
         flags + [
           "-x", "c++", "-o", entry + "/libswiftlet-emulation.so", folder + "/library.cpp",
-          "-Wl,-soname,libswiftlet-emulation.so.1", "-ldl", "-lpthread",
+          "-Wl,-soname,\(libraryName)", "-ldl", "-lpthread",
         ])
     }.path
+  }
+
+  /// What kernels find the loaded library by. Libraries of other folders may be loaded beside it, and each kernel has to run
+  /// on the one that launches it.
+  private var libraryName: String {
+    "libswiftlet-emulation-\(SHA256.hexDigest(of: Array("\(cache.root) \(mode) \(fingerprint)".utf8)).prefix(16)).so.1"
   }
 
   /// Compiles one source.
