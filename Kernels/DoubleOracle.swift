@@ -16,11 +16,13 @@ struct DoubleOracle: Sendable {
   /// The element types of activations.
   static let types: [DType] = [.float32, .bfloat16, .float16]
 
-  /// As a candidate for binding: what is left by `<operation>_swift`.
+  /// As a candidate for binding: what is left by `<operation>_swift` and by the references of public definitions.
   var solution: KernelSolution {
     solution { [float32Forms, operation] definition in
-      !float32Forms.isEmpty && DefinitionForm.refusal(of: definition, among: float32Forms) == nil
-        ? "\(operation)_swift computes it" : nil
+      if !float32Forms.isEmpty && DefinitionForm.refusal(of: definition, among: float32Forms) == nil {
+        return "\(operation)_swift computes it"
+      }
+      return KernelCatalog.hasReference(definition) ? "\(operation)_swift_reference computes it" : nil
     }
   }
 

@@ -1,4 +1,5 @@
 import KernelRuntime
+import Traces
 
 /// Every operation of the engine and every solution of it that is part of this program.
 public enum KernelCatalog {
@@ -17,6 +18,13 @@ public enum KernelCatalog {
     + SiluAndMul.solutions
     + Sampler.solutions
     + publicSolutions
+
+  /// Whether one of the references of public definitions computes a definition.
+  static func hasReference(_ definition: Definition) -> Bool {
+    publicSolutions.contains {
+      $0.computes(definition) && $0.availability(definition, BindContext(device: .cpu)) == .available
+    }
+  }
 
   /// Plain Swift for the definitions of the public FlashInfer-Trace data set.
   private static let publicSolutions: [KernelSolution] =

@@ -5,7 +5,9 @@ import Glibc
 struct DeviceRoofline {
   private let report: DeviceReport
   private static let width = 860.0, height = 520.0, left = 70.0, right = 170.0, top = 30.0, bottom = 50.0
-  private static let colors = ["cuda": "#1f6feb", "triton": "#d1690e", "tilelang": "#2da44e", "flashinfer": "#8250df"]
+  private static let colors = [
+    "cuda": "#1f6feb", "triton": "#d1690e", "tilelang": "#2da44e", "flashinfer": "#8250df", "cublaslt": "#b42318",
+  ]
   /// Decades of operations a byte, and of operations a second.
   private let x: ClosedRange<Double>, y: ClosedRange<Double>
 

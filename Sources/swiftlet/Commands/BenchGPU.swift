@@ -104,7 +104,7 @@ struct BenchGPU: ParsableCommand {
     let kernels = GPUKernels(builder: try gpu.builder(cache: cache), artifacts: artifacts, devices: devices)
     let folder = flashinfer ?? FlashInferModules.defaultFolder(home: SwiftletHome.path)
     let all =
-      kernels.solutions
+      kernels.solutions + [CUBLASLtGemm.solution(devices: devices)]
       + FlashInferSolutions.all(FlashInferModules(folder: folder), capability: context.device.targetNumber)
     guard let language else { return all }
     let names = language.split(separator: ",").map { KernelFlavor(rawValue: String($0)) }

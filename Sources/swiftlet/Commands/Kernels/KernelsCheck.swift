@@ -117,7 +117,9 @@ struct KernelsCheck: ParsableCommand {
 
   private func chosenSolutions(_ builder: GPUKernelBuilder?, _ devices: GPUDevices) throws -> [KernelSolution] {
     let artifacts = gpu.artifacts.map { KernelArtifactFolder(root: $0) }
-    let forGPUs = GPUKernels(builder: builder, artifacts: artifacts, devices: devices).solutions
+    let forGPUs =
+      GPUKernels(builder: builder, artifacts: artifacts, devices: devices).solutions
+      + [CUBLASLtGemm.solution(devices: devices)]
     guard let language else { return forGPUs }
     let names = language.split(separator: ",").map { KernelFlavor(rawValue: String($0)) }
     let all = forGPUs + KernelCatalog.solutions, languages = KernelSourceFolder.languages.map(\.rawValue)
