@@ -105,7 +105,8 @@ final class EmulationCompiler: Sendable {
     let spec = BuildSpec(language: .cpp, targetHardware: ["cpu"], entryPoint: "library.cpp::cuInit")
     let recipe = BuildRecipe(
       spec, sources: [SourceFile(path: "library.cpp", content: "")],
-      tool: Tool(path: tool?.path ?? "", version: fingerprint), flags: flags, target: native { BuildTarget.native() },
+      tool: Tool(path: tool?.path ?? "", version: fingerprint), flags: flags + [libraryName],
+      target: native { BuildTarget.native() },
       artifactName: "libswiftlet-emulation.so")
     return try cache.artifact(for: recipe, solution: "emulation") { entry throws(KernelError) in
       try run(

@@ -108,7 +108,7 @@ public final class GPUKernelBuilder: Sendable {
   }
 
   /// Changes when this program makes other artifacts of the same sources.
-  private static let generation = 1
+  private static let generation = 2
 
   // MARK: building
 
