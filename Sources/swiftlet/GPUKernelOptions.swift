@@ -49,20 +49,31 @@ struct GPUKernelOptions: ParsableArguments {
     }
   }
 
+  /// What was compiled elsewhere; nil when none was named.
+  /// - onProblem: told of each entry that cannot be used.
+  /// - Throws: when the named folder has nothing.
+  func artifactFolder(onProblem: (String) -> Void) throws -> KernelArtifactFolder? {
+    guard let artifacts else { return nil }
+    let found = KernelArtifactFolder(root: artifacts)
+    if found.count == 0 && found.problems.isEmpty {
+      throw ValidationError(
+        "--artifacts: there is no compiled kernel in \(artifacts); swiftlet kernels build --all --out \(artifacts)")
+    }
+    for problem in found.problems { onProblem(problem) }
+    return found
+  }
+
+  /// The kernels for commands that look at devices themselves; entries that cannot be used are named on standard error.
+  func kernels(cache: String?, devices: GPUDevices) throws -> GPUKernels {
+    let folder = try artifactFolder { Terminal.printError("a compiled kernel is left out: \($0)") }
+    return GPUKernels(builder: try builder(cache: cache), artifacts: folder, devices: devices)
+  }
+
   /// The solutions as candidates for binding.
   func solutions(log: Logger) throws -> [KernelSolution] {
     let builder = try builder()
     for problem in builder?.sources.problems ?? [] { log.warning("a kernel is left out: \(problem)") }
-    var folder: KernelArtifactFolder?
-    if let artifacts {
-      let found = KernelArtifactFolder(root: artifacts)
-      if found.count == 0 && found.problems.isEmpty {
-        throw ValidationError(
-          "--artifacts: there is no compiled kernel in \(artifacts); swiftlet kernels build --all --out \(artifacts)")
-      }
-      for problem in found.problems { log.warning("a compiled kernel is left out: \(problem)") }
-      folder = found
-    }
+    let folder = try artifactFolder { log.warning("a compiled kernel is left out: \($0)") }
     if builder == nil && folder == nil { return [] }
     return GPUKernels(builder: builder, artifacts: folder).solutions
   }

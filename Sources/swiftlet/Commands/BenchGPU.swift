@@ -100,8 +100,7 @@ struct BenchGPU: ParsableCommand {
   }
 
   private func solutions(_ devices: GPUDevices, _ context: CUDAContext) throws -> [KernelSolution] {
-    let artifacts = gpu.artifacts.map { KernelArtifactFolder(root: $0) }
-    let kernels = GPUKernels(builder: try gpu.builder(cache: cache), artifacts: artifacts, devices: devices)
+    let kernels = try gpu.kernels(cache: cache, devices: devices)
     let folder = flashinfer ?? FlashInferModules.defaultFolder(home: SwiftletHome.path)
     let all =
       kernels.solutions + [CUBLASLtGemm.solution(devices: devices)]

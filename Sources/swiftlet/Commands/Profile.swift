@@ -100,7 +100,7 @@ struct Profile: ParsableCommand {
   private var languages: Set<String>? { language.map { Set($0.split(separator: ",").map(String.init)) } }
 
   private func records(_ definition: Definition, _ target: String) throws -> [LaunchRecord] {
-    if let folder = gpu.artifacts.map({ KernelArtifactFolder(root: $0) }) {
+    if let folder = try gpu.artifactFolder(onProblem: { Terminal.printError("a compiled kernel is left out: \($0)") }) {
       return folder.artifacts.map(\.record).filter {
         $0.definition == definition.name && $0.target == target && (languages?.contains($0.language) ?? true)
       }
@@ -127,10 +127,9 @@ struct Profile: ParsableCommand {
     _ definition: Definition, _ workloads: [DeviceWorkload], _ devices: GPUDevices, _ context: CUDAContext
   ) throws {
     let stream = try CUDAStream(context)
-    let kernels = GPUKernels(
-      builder: try gpu.builder(cache: cache), artifacts: gpu.artifacts.map { KernelArtifactFolder(root: $0) },
-      devices: devices)
-    let solutions = kernels.solutions.filter { languages?.contains($0.flavor.rawValue) ?? true }
+    let solutions = try gpu.kernels(cache: cache, devices: devices).solutions.filter {
+      languages?.contains($0.flavor.rawValue) ?? true
+    }
     let ceilings = try DeviceCeilings.measure(on: stream)
     for isShuffled in comparePatterns ? [false, true] : [true] {
       var bench = DeviceBenchmark(definitions: [definition], solutions: solutions)

@@ -116,7 +116,7 @@ struct KernelsCheck: ParsableCommand {
   }
 
   private func chosenSolutions(_ builder: GPUKernelBuilder?, _ devices: GPUDevices) throws -> [KernelSolution] {
-    let artifacts = gpu.artifacts.map { KernelArtifactFolder(root: $0) }
+    let artifacts = try gpu.artifactFolder { Terminal.printError("a compiled kernel is left out: \($0)") }
     let forGPUs =
       GPUKernels(builder: builder, artifacts: artifacts, devices: devices).solutions
       + [CUBLASLtGemm.solution(devices: devices)]
