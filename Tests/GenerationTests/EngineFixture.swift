@@ -80,3 +80,14 @@ final class Gate: Sendable {
   func open() { isOpen.store(true, ordering: .releasing) }
   func pass() { while !isOpen.load(ordering: .acquiring) { usleep(200) } }
 }
+
+/// Lets the engine take as many steps as it has been allowed, so that a request cannot end before a test gets its turn.
+final class StepAllowance: Sendable {
+  private let left = Atomic<Int>(0)
+  func add(_ steps: Int) { left.add(steps, ordering: .releasing) }
+  /// Called by the engine's thread alone.
+  func take() {
+    while left.load(ordering: .acquiring) <= 0 { usleep(200) }
+    left.subtract(1, ordering: .relaxed)
+  }
+}

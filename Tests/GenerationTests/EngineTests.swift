@@ -67,19 +67,25 @@ import Testing
   }
 
   @Test func leavingTheStreamCancelsTheRequestAndFreesItsPages() async throws {
+    let steps = StepAllowance()
     let engine = try await makeEngine(
-      pageCount: 8000, contextLength: 10_000, script: .init(beforeStep: { _ in usleep(2000) }))
+      pageCount: 8000, contextLength: 10_000, script: .init(beforeStep: { _ in steps.take() }))
+    steps.add(50)
     // The stream must not be kept: a stream that somebody still holds could be read on.
     for await _ in try engine.generate(greedy([1, 2, 3, 4, 5], maxTokens: 9000)) { break }
+    steps.add(50)
     #expect(await eventually { engine.statistics.finishedRequests == 1 })
+    let before = engine.statistics.generatedTokens
     let cancelled = try engine.generate(greedy([6, 7], maxTokens: 9000))
     let waiting = Task {
       for await _ in cancelled {}
     }
-    #expect(await eventually { engine.statistics.generatedTokens > 3 })
+    #expect(await eventually { engine.statistics.generatedTokens > before + 3 })
     waiting.cancel()
+    await waiting.value
     // Dropping a stream that nobody ever reads cancels as well.
     _ = try engine.generate(greedy([8], maxTokens: 9000))
+    steps.add(1000)
     #expect(await eventually { engine.statistics.finishedRequests == 3 })
     #expect(engine.statistics.heldPages == 0)
     #expect(engine.statistics.finishes == [.cancelled: 3])
