@@ -3,7 +3,7 @@ import CPUIntrinsics
 /// One call cut into units that threads can take in any order.
 ///
 /// The rows of all query tokens of one key-value head stand in a line, sharers of a prefix next to each other, and are cut
-/// into vectors of 16 rows and tiles of up to three vectors. Where the cuts are changes no bit of the result.
+/// into tiles of up to three vectors of 16 rows. Where the cuts are changes no bit of the result.
 struct AttentionPlan {
   /// Costly ones first, so that threads finish together.
   private(set) var units: [Unit] = []
@@ -31,7 +31,7 @@ struct AttentionPlan {
     var best = time(threads: threads)
     guard best * threads > units.reduce(0, { $0 + $1.cost }) * 21 / 20 else { return }
     let even = heads - heads % threads
-    for tile in [32, 16] {
+    for tile in [32, 24, 16] {
       for rest in Set([0, even]).sorted() where rest < heads {
         let next = AttentionPlan(layout, tiles: [(48, 0..<rest), (tile, rest..<heads)])
         let time = next.time(threads: threads)
@@ -96,8 +96,8 @@ struct AttentionPlan {
   /// Cycles on a Zen 4 with a head of 64 elements; only ratios matter.
   private static func cost(rows: Int, positions: Int) -> Int {
     let (vectors, rest) = rows.quotientAndRemainder(dividingBy: 16)
-    let block = 600 + 2950 * vectors + (rest >= 9 ? 2950 : 380 * rest)
-    return (positions + 15) / 16 * block
+    let others = rest == 0 ? 0 : min(2440, 300 + 190 * rest)
+    return (positions + 15) / 16 * (690 + 2440 * vectors + others)
   }
 
   /// Who computes what, such that threads are done at about the same time: unit numbers in `order`, those of a chunk one

@@ -164,7 +164,8 @@ typealias Bytes64 = SIMD8<UInt64>
 
 /// e^x, within 2 ulp where the result is a normal number; 0 from -105 down (so that e^-∞ is 0), ∞ from 89 up.
 ///
-/// x = n ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6; 2^n through the exponent bits.
+/// x = n ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6; 2^n through the exponent bits, or by
+/// the instruction for it.
 @inline(__always) func exp(_ x: Lanes) -> Lanes {
   let rounder = Lanes(repeating: 12_582_912)  // 1.5 * 2^23: adding it rounds to an integer
   let clamped = minimum(Lanes(repeating: 89), maximum(Lanes(repeating: -105), x))
@@ -179,12 +180,16 @@ typealias Bytes64 = SIMD8<UInt64>
   p = fma(p, r, Lanes(repeating: 0.5))
   p = fma(p, r, Lanes(repeating: 1))
   p = fma(p, r, Lanes(repeating: 1))
-  // 2^n as 2^(n/2) * 2^(n - n/2), so that neither factor leaves the range at either end.
-  let exponent = bits(shifted) &- bits(rounder)
-  let half = exponent &>> 1
-  let a = lanes((half &+ 127) &<< 23)
-  let b = lanes((exponent &- half &+ 127) &<< 23)
-  return p * a * b
+  #if ISA_AVX512
+    return _mm512_scalef_ps(p, n)
+  #else
+    // 2^n as 2^(n/2) * 2^(n - n/2), so that neither factor leaves the range at either end.
+    let exponent = bits(shifted) &- bits(rounder)
+    let half = exponent &>> 1
+    let a = lanes((half &+ 127) &<< 23)
+    let b = lanes((exponent &- half &+ 127) &<< 23)
+    return p * a * b
+  #endif
 }
 
 /// The sum of the lanes, always in the same order.

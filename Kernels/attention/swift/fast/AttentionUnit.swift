@@ -132,9 +132,9 @@ private func attendTogether(
   _ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ first: Int, _ rows: Int
 ) {
   let scratch = blocks.scratch, padded = blocks.shape.padded
-  // Sixteen rows are a vector. A vector costs less than nine rows one by one; turning the rows costs less than a block.
+  // Sixteen rows are a vector. A vector costs less than twelve rows one by one; turning the rows costs less than a block.
   var vectors = positions.count > 16 ? rows / 16 : 0
-  if positions.count > 16 && rows % 16 >= 9 { vectors &+= 1 }
+  if positions.count > 16 && rows % 16 >= 12 { vectors &+= 1 }
   if vectors > 0 { enterLanes(scratch, padded, first, vectors) }
   var position = positions.lowerBound
   while position < positions.upperBound {
