@@ -20,11 +20,10 @@ struct FastPagedAttention: Kernel {
 
   func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
     let stream = unsafeDowncast(stream, to: CPUStream.self)
-    let call = try PagedAttentionCall(arguments, definition)
-    let plan = AttentionPlan(call, window: window, threads: stream.pool.threadCount, sharing: sharing)
+    let (call, plan, work) = try planned(arguments, on: stream)
     if plan.units.isEmpty { return }
     let floats = KernelsBaseline.attentionScratch(rows: plan.rows, headDimension: call.headDimension)
-    let work = plan.assignment(threads: stream.pool.threadCount), chunks = work.starts.count - 1
+    let chunks = work.starts.count - 1
     let scratch = stream.scratch(byteCount: chunks * floats * 4)
       .bindMemory(to: Float.self, capacity: chunks * floats)
     plan.parts.withUnsafeBufferPointer { parts in
@@ -44,6 +43,24 @@ struct FastPagedAttention: Kernel {
         }
       }
     }
+  }
+
+  /// The call, and how it is cut: as in the layer before, when the tables are the same.
+  private func planned(
+    _ arguments: [KernelArgument], on stream: CPUStream
+  ) throws(KernelError) -> (PagedAttentionCall, AttentionPlan, AttentionPlan.Assignment) {
+    let query = arguments[0].tensor.shape, keys = arguments[1].tensor.shape
+    let shape = KeptAttentionPlan.Shape(
+      queries: query[0], queryHeads: query[1], keyValueHeads: keys[2], pageSize: keys[1], pageCount: keys[0],
+      window: window, sharing: sharing)
+    let plans = stream.kept { KeptAttentionPlans() }
+    if let known = plans.find(shape, PagedAttentionCall.Tables(arguments)) {
+      return (try PagedAttentionCall(arguments, definition, sequences: known.sequences), known.plan, known.work)
+    }
+    let call = try PagedAttentionCall(arguments, definition)
+    let made = KeptAttentionPlan(call, shape, threads: stream.pool.threadCount)
+    plans.keep(made)
+    return (call, made.plan, made.work)
   }
 
   /// Asks for what a unit will read first, while another is computed.

@@ -100,8 +100,11 @@ struct IntegerPanels: Sendable {
 /// A gemm over integer panels: activations are quantised row by row, then tiles run on all threads.
 struct IntegerPanelGemm: Kernel {
   private let set: InstructionSet, panels: IntegerPanels, bias: Tensor?
+  /// What the quantised rows are called, for other weights that meet the same activations.
+  private let form: String
   init(_ set: InstructionSet, _ panels: IntegerPanels, bias: Tensor?) {
     (self.set, self.panels, self.bias) = (set, panels, bias)
+    form = "16-bit rows, \(set.rawValue)"
   }
 
   func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
@@ -112,18 +115,20 @@ struct IntegerPanelGemm: Kernel {
     let lda = a.strides[0], x = a.elements(as: Float.self)
     // Scratch: q [M, K / 32, 2, 32] int8, then 4 bytes each: scales [M, K / 32], offsets [M, K / 32], sums [M, K / 16].
     let blocks = K / 32
-    let scratch = stream.scratch(byteCount: M * K * 2 + 16 * M * blocks)
+    let (scratch, isQuantised) = stream.form(form, of: a, byteCount: M * K * 2 + 16 * M * blocks)
     let q = scratch.bindMemory(to: Int8.self, capacity: M * K * 2)
     let scales = (scratch + M * K * 2).bindMemory(to: Float.self, capacity: 2 * M * blocks)
     let offsets = scales + M * blocks
     let sums = (scratch + M * K * 2 + 8 * M * blocks).bindMemory(to: Int32.self, capacity: 2 * M * blocks)
     let tiles = PanelTiles(rows: M, panels: panels.panelCount, inputs: K, threads: stream.pool.threadCount)
-    let (chunks, size) = rowChunks(M, minimum: 4, threads: stream.pool.threadCount)
     let pool = stream.pool
-    pool.parallel(chunks) { chunk in
-      for m in (chunk * size)..<min(M, (chunk + 1) * size) {
-        quantise(x + m * lda, q + m * K * 2, scales + m * blocks, offsets + m * blocks, sums + m * 2 * blocks, K)
-        if M > 1 { fetch(share: m, of: M, tiles, pool) }
+    if !isQuantised {
+      let (chunks, size) = rowChunks(M, minimum: 4, threads: pool.threadCount)
+      pool.parallel(chunks) { chunk in
+        for m in (chunk * size)..<min(M, (chunk + 1) * size) {
+          quantise(x + m * lda, q + m * K * 2, scales + m * blocks, offsets + m * blocks, sums + m * 2 * blocks, K)
+          if M > 1 { fetch(share: m, of: M, tiles, pool) }
+        }
       }
     }
     let rows = Rows(q: q, scales: scales, offsets: offsets, sums: sums)

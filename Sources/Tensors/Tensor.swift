@@ -87,6 +87,12 @@ public struct Tensor: Sendable {
     return true
   }
 
+  /// Whether both are the same elements of the same storage, seen alike.
+  public func isSameView(as other: Tensor) -> Bool {
+    storage === other.storage && byteOffset == other.byteOffset && dtype == other.dtype && shape == other.shape
+      && strides == other.strides
+  }
+
   /// Element pointer. `T` must have the element's size.
   @inlinable public func elements<T>(as type: T.Type) -> UnsafeMutablePointer<T> {
     pointer.assumingMemoryBound(to: T.self)

@@ -68,7 +68,8 @@ struct PrefixTree {
         switch dtype {
         case .float16: cache.elements(as: Float16.self)[i] = Float16(value)
         case .bfloat16: cache.elements(as: UInt16.self)[i] = UInt16(value.bitPattern >> 16)
-        default: cache.elements(as: Float.self)[i] = value
+        case .float32: cache.elements(as: Float.self)[i] = value
+        default: preconditionFailure("no cache of \(dtype) is filled here")
         }
       }
       problem.tensors[name] = cache

@@ -64,9 +64,11 @@ public final class Decoder: Model {
     _ layer: DecoderLayer, _ index: Int, _ batch: ForwardBatch, _ kv: KVStore, _ b: DecoderWorkspace.Buffers,
     on stream: any ExecutionStream
   ) throws(KernelError) {
-    try layer.query(b.normed, output: b.query.flattened, on: stream)
-    try layer.key(b.normed, output: b.key.flattened, on: stream)
-    try layer.value(b.normed, output: b.value.flattened, on: stream)
+    try stream.reading(b.normed) { () throws(KernelError) in
+      try layer.query(b.normed, output: b.query.flattened, on: stream)
+      try layer.key(b.normed, output: b.key.flattened, on: stream)
+      try layer.value(b.normed, output: b.value.flattened, on: stream)
+    }
     if let headNorm = layer.kernels.headNorm, let queryNorm = layer.queryNorm, let keyNorm = layer.keyNorm {
       try headNorm(b.query.heads, weight: queryNorm, output: b.query.heads, on: stream)
       try headNorm(b.key.heads, weight: keyNorm, output: b.key.heads, on: stream)
@@ -89,8 +91,10 @@ public final class Decoder: Model {
     _ layer: DecoderLayer, _ b: DecoderWorkspace.Buffers, on stream: any ExecutionStream
   ) throws(KernelError) {
     let width = configuration.intermediateSize
-    try layer.gate(b.normed, output: b.gateUp.narrow(1, from: 0, count: width), on: stream)
-    try layer.up(b.normed, output: b.gateUp.narrow(1, from: width, count: width), on: stream)
+    try stream.reading(b.normed) { () throws(KernelError) in
+      try layer.gate(b.normed, output: b.gateUp.narrow(1, from: 0, count: width), on: stream)
+      try layer.up(b.normed, output: b.gateUp.narrow(1, from: width, count: width), on: stream)
+    }
     try layer.kernels.activation(b.gateUp, output: b.activated, on: stream)
     try layer.down(b.activated, output: b.hidden, on: stream)
   }
