@@ -47,7 +47,7 @@ extension Scheduler {
       most = min(most, (sequences[grant.handle]?.table.capacity ?? 0) - grant.start - 1)
       let drafts = PromptLookup.guess(sequence.tokens, count: most)
       if drafts.isEmpty { continue }
-      if let target = configuration.interTokenTarget {
+      if let target = stepTarget {
         var shape = plan.shape
         shape.add(count: drafts.count, after: grant.start + 1, rows: drafts.count)
         if stepCosts.upperBound(shape) > target { continue }

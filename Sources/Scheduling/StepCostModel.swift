@@ -7,9 +7,8 @@
 public struct StepCostModel: Sendable {
   /// The present estimate.
   public private(set) var costs: StepCosts
-  /// By class, measured by estimated time of its steps: mean, and mean square about 1. Short steps are held up by more, in
-  /// proportion, than long ones.
-  private var errors = [(mean: Double, square: Double)](repeating: (1, 0.01), count: Self.classCount)
+  /// By the order of magnitude of the estimated time. Short steps are held up by more, in proportion, than long ones.
+  private var errors = [Errors](repeating: Errors(), count: Self.classCount)
   private var prior: StepCosts
   private var classes = [Sums](repeating: Sums(), count: Self.classCount)
   private var seen = 0
@@ -28,12 +27,35 @@ public struct StepCostModel: Sendable {
   /// A guess for a small model on a processor core.
   public static let roughPrior = StepCosts(fixed: 5e-3, perToken: 1e-3, perPair: 5e-7, perRow: 2e-4)
 
-  /// The seconds that a step of this size will hardly exceed: the estimate, and two and a half deviations of what was
-  /// seen.
+  /// The seconds that a step of this size will hardly exceed: the estimate, times what steps that long took of theirs.
   public func upperBound(_ shape: StepShape) -> Double {
-    let error = errors[Self.fileNumber(shape)]
-    let deviation = max(0, error.square - (error.mean - 1) * (error.mean - 1)).squareRoot()
-    return costs.seconds(shape) * min(1.6, max(1, error.mean + 2.5 * deviation))
+    let seconds = costs.seconds(shape)
+    return seconds * errors[Self.timeClass(seconds)].upperBound
+  }
+
+  /// What steps took, as parts of the estimate.
+  private struct Errors {
+    private var mean = 1.0, squareAboutOne = 0.01
+    private var count = 4.0
+
+    /// The first few count alike, later ones for a twentieth.
+    mutating func add(_ error: Double) {
+      count = min(20, count + 1)
+      mean += (error - mean) / count
+      squareAboutOne += ((error - 1) * (error - 1) - squareAboutOne) / count
+    }
+
+    /// The mean and three deviations, within reason.
+    var upperBound: Double {
+      let deviation = max(0, squareAboutOne - (mean - 1) * (mean - 1)).squareRoot()
+      return min(1.6, max(1, mean + 3 * deviation))
+    }
+  }
+
+  /// The order of magnitude of a time, from a millisecond on.
+  private static func timeClass(_ seconds: Double) -> Int {
+    let milliseconds = Int(min(max(seconds, 0) * 1000, 1e9))
+    return min(classCount - 1, Int.bitWidth - milliseconds.leadingZeroBitCount)
   }
 
   /// The class of a step: the order of magnitude of its tokens.
@@ -49,11 +71,7 @@ public struct StepCostModel: Sendable {
     // What another program does to one step must not change what is thought of all.
     let seconds = seen >= 16 ? min(seconds, 3 * expected) : seconds
     let filed = Self.fileNumber(shape)
-    if seen >= 16 {
-      let error = seconds / expected
-      errors[filed].mean += 0.05 * (error - errors[filed].mean)
-      errors[filed].square += 0.05 * ((error - 1) * (error - 1) - errors[filed].square)
-    }
+    if seen >= 16 { errors[Self.timeClass(expected)].add(seconds / expected) }
     seen += 1
     classes[filed].fade(Self.memory)
     classes[filed].add(

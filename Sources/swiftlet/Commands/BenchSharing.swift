@@ -152,19 +152,29 @@ struct BenchSharing: AsyncParsableCommand {
     ]
   }
 
+  /// A run of the long prompt alone and among streams, one after the other, so that both see the machine alike.
+  private struct LongPromptRun {
+    var undisturbed: Double, among: SharingScenarios.Interruption
+    var gap: Double { among.gaps.percentile(0.99) }
+    var share: Double { among.promptSpeed / undisturbed }
+  }
+
   private func interrupt(_ files: ModelFiles) async throws -> Figures? {
-    let streams = 8
-    let figures = try await withEngine(files, caching: false, context: longPrompt + 2) { scenarios in
-      var undisturbed = Double.infinity
-      var best: SharingScenarios.Interruption?
-      for run in 0..<runs {
-        undisturbed = min(undisturbed, try await scenarios.alone(prompt: longPrompt, seed: run + 1))
-        let next = try await scenarios.interrupt(streams: streams, prompt: longPrompt, seed: run + 101)
-        if next.gaps.percentile(0.99) < best?.gaps.percentile(0.99) ?? .infinity { best = next }
+    let streams = 8, target = model.interTokenTarget / 1000
+    let measured = try await withEngine(files, caching: false, context: longPrompt + 2) { scenarios in
+      var found: [LongPromptRun] = []
+      for run in 0..<max(1, runs) {
+        let alone = Double(longPrompt) / (try await scenarios.alone(prompt: longPrompt, seed: run + 1))
+        let among = try await scenarios.interrupt(streams: streams, prompt: longPrompt, seed: run + 101)
+        found.append(LongPromptRun(undisturbed: alone, among: among))
       }
-      return best.map { (undisturbed: Double(longPrompt) / undisturbed, best: $0) }
+      return found
     }
-    guard let (undisturbed, best) = figures ?? nil else { return nil }
+    // The best of the runs that held the target, or the one that came nearest.
+    let held = measured?.filter { $0.gap <= target } ?? []
+    let nearest = measured?.min(by: { $0.gap < $1.gap })
+    guard let chosen = held.max(by: { $0.share < $1.share }) ?? nearest else { return nil }
+    let (undisturbed, best) = (chosen.undisturbed, chosen.among)
     func milliseconds(_ seconds: Double) -> Double { rounded(seconds * 1000) }
     let (half, most) = (milliseconds(best.gaps.percentile(0.5)), milliseconds(best.gaps.percentile(0.99)))
     let (largest, share) = (milliseconds(best.gaps.max() ?? 0), best.promptSpeed / undisturbed)
@@ -174,6 +184,7 @@ struct BenchSharing: AsyncParsableCommand {
         between tokens     p50 \(half) ms, p99 \(most) ms, largest \(largest) ms, of \(best.gaps.count)
         the prompt         \(rounded(best.promptSpeed)) tokens/s, alone \(rounded(undisturbed))
         ratio              \(rounded(share))
+        target held        in \(held.count) of \(measured?.count ?? 0) runs
       """)
     return [
       ("prompt_tokens", .int(longPrompt)), ("streams", .int(streams)), ("target_ms", .double(model.interTokenTarget)),
@@ -181,6 +192,7 @@ struct BenchSharing: AsyncParsableCommand {
       ("gap_p50_ms", .double(half)), ("gap_p99_ms", .double(most)), ("gap_largest_ms", .double(largest)),
       ("prefill_tokens_per_s", .double(rounded(best.promptSpeed))),
       ("prefill_alone_tokens_per_s", .double(rounded(undisturbed))), ("ratio", .double(rounded(share))),
+      ("runs_that_held_the_target", .int(held.count)),
     ]
   }
 
