@@ -2,7 +2,7 @@ import JSONText
 import Scheduling
 
 extension StepCosts {
-  /// SmolLM2-135M-Instruct in Q8_0 on two cores of a Zen 4, from Benchmarks/results/2026-11-21-cpu-single-stream.json.
+  /// SmolLM2-135M-Instruct in 4 bits on two cores of a Zen 4, from Benchmarks/results/2026-11-21-cpu-single-stream.json.
   ///
   /// Three measurements there are three equations; the fourth is that a row of logits is 49152 · 576 multiplications and a
   /// token's way through the layers 30 · (2 · 576² + 2 · 576 · 192 + 3 · 576 · 1536), so `perRow` = 4/15 `perToken`:
