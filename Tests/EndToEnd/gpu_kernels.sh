@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles every kernel for GPUs for both targets, executes every one without a GPU against the oracle, and a part of them again
+# Compiles every kernel for GPUs for all targets, executes every one without a GPU against the oracle, and a part of them again
 # under AddressSanitizer and the race detector. Skipped, with the reason, where the compilers are not installed.
 #
 #     Tests/EndToEnd/gpu_kernels.sh SWIFTLET TOOLCHAIN
@@ -29,6 +29,7 @@ step() {
 
 step "compiled for sm_80 and sm_90a" "$swiftlet" kernels build --all --target sm_80,sm_90a --jobs 2 "${options[@]}"
 step "the same again, from the cache" "$swiftlet" kernels build --all --target sm_80,sm_90a --jobs 2 "${options[@]}"
+step "compiled for sm_100a" "$swiftlet" kernels build --all --target sm_100a --jobs 2 "${options[@]}"
 step "executed" "$swiftlet" kernels check "${options[@]}" --markdown "$work/report.md"
 cat "$work/report.md"
 step "AddressSanitizer" "$swiftlet" kernels check --quick --language cuda --sanitize address "${options[@]}"

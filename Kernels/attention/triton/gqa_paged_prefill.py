@@ -31,7 +31,7 @@ def plan(c):
     hopper, narrow = c.target == "sm_90a", c.types["k_cache"] == "float8_e4m3fn"
     # the largest tiles whose accumulators stay in registers
     largest = 64 if dim > 128 or (dim == 128 and narrow and not hopper) else 128
-    block = 64 if hopper or dim < 128 else 32
+    block = 64 if hopper or (dim < 128 and c.target != "sm_100a") else 32
     constexprs = {
         "NUM_KV_HEADS": c.NUM_KV_HEADS, "GROUP": group, "HEAD_DIM": c.HEAD_DIM, "PAGE_SIZE": c.PAGE_SIZE,
         "DIM": dim, "BLOCK": block, "WINDOW": c.tags.get("window"), "SOFT_CAP": c.tags.get("soft_cap"),

@@ -36,6 +36,11 @@ constexpr int PARTS = 8;
 constexpr int INFINITE = 0x7f800000;  // order of +inf, ~INFINITE that of -inf
 constexpr int NOT_A_NUMBER = 0x7fffffff, LOWEST = -0x7fffffff - 1;
 constexpr Amount ALL = 0xffffffff;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+constexpr int LOADS = 1;  // in flight for each thread: more would spill
+#else
+constexpr int LOADS = 4;
+#endif
 
 /// A prefix of the sorted tokens: those whose order is above `order`, and the first `ties` that have it.
 struct Cut {
@@ -88,7 +93,7 @@ struct Row {
   /// Calls body(logit, token) for this thread's share.
   template <typename Body>
   __device__ __forceinline__ void for_each(Body body) const {
-#pragma unroll 4
+#pragma unroll LOADS
     for (int token = threadIdx.x * WIDTH; token < VOCAB_SIZE; token += THREADS * WIDTH) {
       const auto values = load_vector<float, WIDTH>(logits + token);
 #pragma unroll
