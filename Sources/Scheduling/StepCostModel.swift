@@ -54,7 +54,8 @@ public struct StepCostModel: Sendable {
 
   /// The order of magnitude of a time, from a millisecond on.
   private static func timeClass(_ seconds: Double) -> Int {
-    let milliseconds = Int(min(max(seconds, 0) * 1000, 1e9))
+    guard seconds > 0 else { return 0 }
+    let milliseconds = Int(min(seconds * 1000, 1e9))
     return min(classCount - 1, Int.bitWidth - milliseconds.leadingZeroBitCount)
   }
 

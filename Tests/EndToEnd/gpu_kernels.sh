@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles every kernel for GPUs for all targets, executes every one without a GPU against the oracle, and a part of them again
-# under AddressSanitizer and the race detector. Skipped, with the reason, where the compilers are not installed.
+# Compiles every kernel for GPUs for all targets, executes every one without a GPU against the oracle, and a part of them
+# again under AddressSanitizer and the race detector. Skipped, with the reason, where the compilers are not installed.
 #
 #     Tests/EndToEnd/gpu_kernels.sh SWIFTLET TOOLCHAIN
 set -euo pipefail
