@@ -87,10 +87,9 @@ public struct Tensor: Sendable {
     return true
   }
 
-  /// Whether both are the same elements of the same storage, seen alike.
+  /// Whether both are the same elements in the same place, seen alike.
   public func isSameView(as other: Tensor) -> Bool {
-    storage === other.storage && byteOffset == other.byteOffset && dtype == other.dtype && shape == other.shape
-      && strides == other.strides
+    pointer == other.pointer && dtype == other.dtype && shape == other.shape && strides == other.strides
   }
 
   /// Element pointer. `T` must have the element's size.

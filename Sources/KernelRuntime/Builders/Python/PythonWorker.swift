@@ -11,14 +11,11 @@ final class PythonWorker: @unchecked Sendable {
   private let python: String
   private let buildLimit: Duration, callLimit: Duration
   private let lock = Mutex<Void>(())
-  private var child: ChildProcess?
-  private var memory: SharedMemory?
+  private var worker: KernelWorker?
   /// Counts processes: kernels remember theirs.
   private var generation = 0
   private var lastKernel = 0
   private var liveKernels = 0
-  /// Why the last process is no more.
-  private var lastEnd = ""
   /// Where constants end, and arguments of calls begin.
   private var constantsEnd = 0
 
@@ -48,7 +45,7 @@ final class PythonWorker: @unchecked Sendable {
   }
 
   private func locked(_ module: Module, _ plan: ArgumentPlan?) throws(KernelError) -> Handle {
-    if child == nil { try start() }
+    let worker = try running()
     lastKernel += 1
     let slots = plan?.slots ?? []
     let inputs = slots.filter { !$0.isOutput }, outputs = slots.filter(\.isOutput)
@@ -60,34 +57,38 @@ final class PythonWorker: @unchecked Sendable {
       ("inputs", .array(inputs.map { $0.isScalar ? .null : .string($0.dtype.rawValue) })),
       ("outputs", .array(outputs.map { .array([.string($0.name), .string($0.dtype.rawValue)]) })),
     ])
-    _ = try ask(request, within: buildLimit, .buildFailed)
+    try worker.ask(request, within: buildLimit, .buildFailed)
     liveKernels += 1
     let kernel = lastKernel
     do throws(KernelError) {
-      return Handle(generation: generation, kernel: kernel, constants: try placeConstants(slots))
+      return Handle(generation: generation, kernel: kernel, constants: try placeConstants(slots, worker))
     } catch {
       lockedRelease(kernel)
       throw error
     }
   }
 
-  private func start() throws(KernelError) {
-    let memory = try SharedMemory(byteCount: 1 << 16)
+  /// The process; a new one when there is none, or none any more.
+  private func running() throws(KernelError) -> KernelWorker {
+    if let worker, worker.end == nil { return worker }
     let script = String(decoding: PackageResources.worker_py, as: UTF8.self)
-    child = try ChildProcess([python, "-u", "-c", script], passing: [memory.descriptor])
-    self.memory = memory
+    let started = try KernelWorker("the Python process", [python, "-u", "-c", script])
+    worker = started
     (generation, liveKernels, constantsEnd) = (generation + 1, 0, 0)
+    return started
   }
 
   /// Copies a kernel's constants to where they stay.
-  private func placeConstants(_ slots: [ArgumentPlan.Slot]) throws(KernelError) -> [Int?] {
+  private func placeConstants(
+    _ slots: [ArgumentPlan.Slot], _ worker: KernelWorker
+  ) throws(KernelError) -> [Int?] {
     var places: [Int?] = []
     for slot in slots {
       guard case .constant(let tensor) = slot.source else {
         places.append(nil)
         continue
       }
-      let memory = try room(constantsEnd + tensor.byteCount)
+      let memory = try worker.room(constantsEnd + tensor.byteCount)
       StridedCopy.gather(tensor, into: memory.pointer + constantsEnd)
       places.append(constantsEnd)
       constantsEnd = Self.aligned(constantsEnd + tensor.byteCount)
@@ -98,12 +99,13 @@ final class PythonWorker: @unchecked Sendable {
   /// Lets go of a kernel, if its process is still there.
   func release(_ handle: Handle) {
     lock.withLock { _ in
-      if handle.generation == generation && child != nil { lockedRelease(handle.kernel) }
+      if handle.generation == generation, worker?.end == nil { lockedRelease(handle.kernel) }
     }
   }
 
   private func lockedRelease(_ kernel: Int) {
-    _ = try? ask(JSONObject([("do", .string("release")), ("kernel", .int(kernel))]), within: callLimit, .runFailed)
+    _ = try? worker?.ask(
+      JSONObject([("do", .string("release")), ("kernel", .int(kernel))]), within: callLimit, .runFailed)
     liveKernels -= 1
     if liveKernels == 0 { constantsEnd = 0 }
   }
@@ -113,15 +115,17 @@ final class PythonWorker: @unchecked Sendable {
     throws(KernelError)
   {
     try lock.withLock { _ throws(KernelError) in
-      guard handle.generation == generation, child != nil else {
-        throw KernelError(.runFailed, "the Python process that held it is gone (\(lastEnd)); build the kernel again")
+      guard handle.generation == generation, let worker, worker.end == nil else {
+        let end = worker?.end ?? "another was started"
+        throw KernelError(.runFailed, "the Python process that held it is gone (\(end)); build the kernel again")
       }
-      try locked(handle, plan, arguments, isDestinationPassing)
+      try locked(worker, handle, plan, arguments, isDestinationPassing)
     }
   }
 
   private func locked(
-    _ handle: Handle, _ plan: ArgumentPlan, _ arguments: [KernelArgument], _ isDestinationPassing: Bool
+    _ worker: KernelWorker, _ handle: Handle, _ plan: ArgumentPlan, _ arguments: [KernelArgument],
+    _ isDestinationPassing: Bool
   ) throws(KernelError) {
     // lay out
     var placed: [(tensor: Tensor, offset: Int, slot: ArgumentPlan.Slot)] = []
@@ -134,7 +138,7 @@ final class PythonWorker: @unchecked Sendable {
         let offset: Int
         if let constant = handle.constants[i] {
           offset = constant
-        } else if let same = placed.first(where: { $0.tensor.isSameMemory(as: tensor) }) {
+        } else if let same = placed.first(where: { $0.tensor.isSameView(as: tensor) }) {
           offset = same.offset  // an output in place of an input
           placed.append((tensor, offset, slot))
         } else {
@@ -150,7 +154,7 @@ final class PythonWorker: @unchecked Sendable {
       if !slot.isOutput || isDestinationPassing { passed.append(value) }
     }
     // copy in; outputs as well, for a kernel may write only a part of them
-    let memory = try room(end)
+    let memory = try worker.room(end)
     for (tensor, offset, slot) in placed where !slot.isOutput || isDestinationPassing {
       StridedCopy.gather(tensor, into: memory.pointer + offset)
     }
@@ -159,7 +163,7 @@ final class PythonWorker: @unchecked Sendable {
       ("do", .string("call")), ("kernel", .int(handle.kernel)), ("memory", .int(memory.byteCount)),
       ("arguments", .array(passed)), ("outputs", .array(returned)),
     ])
-    _ = try ask(request, within: callLimit, .runFailed)
+    try worker.ask(request, within: callLimit, .runFailed)
     // copy out
     for (tensor, offset, slot) in placed where slot.isOutput {
       StridedCopy.scatter(memory.pointer + offset, to: tensor)
@@ -181,56 +185,4 @@ final class PythonWorker: @unchecked Sendable {
   }
 
   private static func aligned(_ offset: Int) -> Int { (offset + 63) & ~63 }
-
-  /// The shared memory, grown to hold `byteCount` bytes.
-  private func room(_ byteCount: Int) throws(KernelError) -> SharedMemory {
-    guard let memory else { throw KernelError(.runFailed, "the Python process is gone") }
-    if memory.byteCount >= byteCount { return memory }
-    let larger = try memory.grown(to: byteCount + byteCount / 4)
-    self.memory = larger
-    return larger
-  }
-
-  /// Sends a request and waits for its answer.
-  /// - Throws: `code` with the answer's text, or with how the process ended; it is then no longer used.
-  private func ask(_ request: JSONObject, within limit: Duration, _ code: KernelError.Code) throws(KernelError)
-    -> JSONValue
-  {
-    guard let child else { throw KernelError(code, "the Python process is gone") }
-    let line: [UInt8]
-    do throws(KernelError) {
-      try child.send(JSONValue.object(request).compact)
-      do throws(ChildProcess.Failure) {
-        line = try child.receive(within: limit)
-      } catch {
-        switch error {
-        case .timedOut:
-          throw KernelError(.runFailed, "it did not answer within \(limit); the Python process was ended")
-        case .ended(let error): throw error
-        }
-      }
-    } catch {
-      end(error.reason)
-      throw KernelError(code, error.reason)
-    }
-    guard let answer = try? JSONValue(parsing: line), let ok = answer["ok"]?.bool else {
-      end("it answered what is no answer")
-      throw KernelError(code, "the Python process answered what is no answer")
-    }
-    if !ok { throw KernelError(code, answer["text"]?.string ?? "no reason given") }
-    return answer
-  }
-
-  private func end(_ reason: String) {
-    lastEnd = reason
-    child = nil
-    memory = nil
-  }
-}
-
-extension Tensor {
-  /// Whether two tensors are the same elements in the same place.
-  fileprivate func isSameMemory(as other: Tensor) -> Bool {
-    pointer == other.pointer && dtype == other.dtype && shape == other.shape && strides == other.strides
-  }
 }

@@ -11,8 +11,7 @@ final class TritonInterpreter: @unchecked Sendable {
   private let toolchain: KernelToolchain, cache: ArtifactCache
   private let loadLimit: Duration, callLimit: Duration
   private let lock = Mutex<Void>(())
-  private var child: ChildProcess?
-  private var memory: SharedMemory?
+  private var worker: KernelWorker?
   /// Counts processes: kernels remember theirs.
   private var generation = 0
   private var lastKernel = 0
@@ -34,21 +33,23 @@ final class TritonInterpreter: @unchecked Sendable {
   }
 
   private func locked(load request: JSONObject) throws(KernelError) -> Handle {
-    if child == nil { try start() }
+    let worker = try running()
     lastKernel += 1
     var request = request
     request["do"] = .string("load")
     request["kernel"] = .int(lastKernel)
-    try ask(request, within: loadLimit, .buildFailed)
+    try worker.ask(request, within: loadLimit, .buildFailed)
     return Handle(generation: generation, kernel: lastKernel)
   }
 
-  private func start() throws(KernelError) {
+  /// The process; a new one when there is none, or none any more.
+  private func running() throws(KernelError) -> KernelWorker {
+    if let worker, worker.end == nil { return worker }
     let script = try KernelToolFiles.unpack(in: cache)
-    let memory = try SharedMemory(byteCount: 1 << 16)
-    child = try ChildProcess([toolchain.python, "-u", script, "interpreter", "serve"], passing: [memory.descriptor])
-    self.memory = memory
+    let started = try KernelWorker("the interpreter", [toolchain.python, "-u", script, "interpreter", "serve"])
+    worker = started
     generation += 1
+    return started
   }
 
   /// A tensor of a call: where it is, and under which names the kernel sees it.
@@ -68,21 +69,23 @@ final class TritonInterpreter: @unchecked Sendable {
     multiprocessors: Int
   ) throws(KernelError) -> Handle {
     try lock.withLock { _ throws(KernelError) in
-      let handle = handle.generation == generation && child != nil ? handle : try locked(load: request)
-      try locked(handle, places, axes, scalars, multiprocessors)
+      let worker = try running()
+      let handle = handle.generation == generation ? handle : try locked(load: request)
+      try locked(worker, handle, places, axes, scalars, multiprocessors)
       return handle
     }
   }
 
   private func locked(
-    _ handle: Handle, _ places: [Place], _ axes: [(String, Int)], _ scalars: [(String, Double)], _ multiprocessors: Int
+    _ worker: KernelWorker, _ handle: Handle, _ places: [Place], _ axes: [(String, Int)],
+    _ scalars: [(String, Double)], _ multiprocessors: Int
   ) throws(KernelError) {
     var offsets: [Int] = [], end = 0
     for place in places {
       offsets.append(end)
       end = (end + place.tensor.byteCount + 255) & ~255  // as far apart as a device's allocations
     }
-    let memory = try room(max(end, 1))
+    let memory = try worker.room(max(end, 1))
     var tensors: [(String, JSONValue)] = []
     for (place, offset) in zip(places, offsets) {
       StridedCopy.gather(place.tensor, into: memory.pointer + offset)
@@ -95,7 +98,7 @@ final class TritonInterpreter: @unchecked Sendable {
         tensors.append((name, .array([.int(offset), .array(strides.map(JSONValue.int))])))
       }
     }
-    try ask(
+    try worker.ask(
       JSONObject([
         ("do", .string("call")), ("kernel", .int(handle.kernel)), ("memory", .int(memory.byteCount)),
         ("tensors", .object(JSONObject(tensors))), ("axes", .object(JSONObject(axes.map { ($0.0, .int($0.1)) }))),
@@ -104,38 +107,6 @@ final class TritonInterpreter: @unchecked Sendable {
     for (place, offset) in zip(places, offsets) {
       for output in place.outputs { StridedCopy.scatter(memory.pointer + offset, to: output) }
     }
-  }
-
-  private func room(_ byteCount: Int) throws(KernelError) -> SharedMemory {
-    guard let memory else { throw KernelError(.runFailed, "the interpreter is gone") }
-    if memory.byteCount >= byteCount { return memory }
-    let larger = try memory.grown(to: byteCount + byteCount / 4)
-    self.memory = larger
-    return larger
-  }
-
-  private func ask(_ request: JSONObject, within limit: Duration, _ code: KernelError.Code) throws(KernelError) {
-    guard let child else { throw KernelError(code, "the interpreter is gone") }
-    let line: [UInt8]
-    do throws(KernelError) {
-      try child.send(JSONValue.object(request).compact)
-      do throws(ChildProcess.Failure) {
-        line = try child.receive(within: limit)
-      } catch {
-        switch error {
-        case .timedOut: throw KernelError(code, "the interpreter did not answer within \(limit) and was ended")
-        case .ended(let error): throw error
-        }
-      }
-    } catch {
-      (self.child, memory) = (nil, nil)
-      throw KernelError(code, error.reason)
-    }
-    guard let answer = try? JSONValue(parsing: line), let ok = answer["ok"]?.bool else {
-      (self.child, memory) = (nil, nil)
-      throw KernelError(code, "the interpreter answered what is no answer")
-    }
-    if !ok { throw KernelError(code, answer["text"]?.string ?? "no reason given") }
   }
 }
 
