@@ -1,6 +1,7 @@
 import JSONText
 
-/// A process that runs kernels for this one: requests and answers are lines of JSON, tensors lie in memory that both map.
+/// A process that builds or runs kernels for this one: requests and answers are lines of JSON, tensors lie in memory that
+/// both map.
 ///
 /// Once it has ended, or was ended because of what it did, it stays so: `end` says why, and whoever needs one starts
 /// another. Belongs to one thread at a time.
@@ -8,21 +9,25 @@ final class KernelWorker {
   /// What it is called in sentences: "the Python process".
   private let name: String
   private var child: ChildProcess?
-  private(set) var memory: SharedMemory
+  /// What both map; nil when nothing is shared, and once it has ended.
+  private var memory: SharedMemory?
   /// Why it is no more; nil while it runs.
   private(set) var end: String?
 
-  /// Starts it with memory of 64 KiB, whose descriptor it inherits.
-  init(_ name: String, _ command: [String]) throws(KernelError) {
+  /// - sharesMemory: whether it inherits the descriptor of memory, 64 KiB at first.
+  init(_ name: String, _ command: [String], sharesMemory: Bool = true) throws(KernelError) {
     self.name = name
-    memory = try SharedMemory(byteCount: 1 << 16)
-    child = try ChildProcess(command, passing: [memory.descriptor])
+    memory = sharesMemory ? try SharedMemory(byteCount: 1 << 16) : nil
+    child = try ChildProcess(command, passing: memory.map { [$0.descriptor] } ?? [])
   }
 
   /// The memory, grown to hold `byteCount` bytes.
   func room(_ byteCount: Int) throws(KernelError) -> SharedMemory {
-    if memory.byteCount < byteCount { memory = try memory.grown(to: byteCount + byteCount / 4) }
-    return memory
+    guard let memory else { throw KernelError(.runFailed, "\(name) shares no memory") }
+    if memory.byteCount >= byteCount { return memory }
+    let larger = try memory.grown(to: byteCount + byteCount / 4)
+    self.memory = larger
+    return larger
   }
 
   /// Sends a request and waits for its answer.
@@ -61,6 +66,6 @@ final class KernelWorker {
 
   private func close(_ reason: String) {
     end = reason
-    child = nil
+    (child, memory) = (nil, nil)
   }
 }

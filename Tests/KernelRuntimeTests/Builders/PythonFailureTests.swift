@@ -99,6 +99,9 @@ struct PythonFailureTests {
     let again = try builder.build(
       try Fixtures.python("def run(x, factor, y):\n    y[0, 0] = 7\n"), for: scale, in: context)
     #expect(try Fixtures.scaled(again)[0] == 7)
+    // Also while another runs.
+    let replaced = failure { _ = try Fixtures.scaled(innocent) }
+    #expect(replaced?.reason.contains("is gone (the process ended: signal 11") == true, "\(replaced?.reason ?? "")")
   }
 
   @Test("a call that hangs is ended in time, and the next build works")

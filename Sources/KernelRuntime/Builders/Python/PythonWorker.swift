@@ -12,6 +12,8 @@ final class PythonWorker: @unchecked Sendable {
   private let buildLimit: Duration, callLimit: Duration
   private let lock = Mutex<Void>(())
   private var worker: KernelWorker?
+  /// Why the last process is no more that was replaced.
+  private var lastEnd = ""
   /// Counts processes: kernels remember theirs.
   private var generation = 0
   private var lastKernel = 0
@@ -73,6 +75,7 @@ final class PythonWorker: @unchecked Sendable {
     if let worker, worker.end == nil { return worker }
     let script = String(decoding: PackageResources.worker_py, as: UTF8.self)
     let started = try KernelWorker("the Python process", [python, "-u", "-c", script])
+    lastEnd = worker?.end ?? ""
     worker = started
     (generation, liveKernels, constantsEnd) = (generation + 1, 0, 0)
     return started
@@ -116,7 +119,7 @@ final class PythonWorker: @unchecked Sendable {
   {
     try lock.withLock { _ throws(KernelError) in
       guard handle.generation == generation, let worker, worker.end == nil else {
-        let end = worker?.end ?? "another was started"
+        let end = worker?.end ?? lastEnd
         throw KernelError(.runFailed, "the Python process that held it is gone (\(end)); build the kernel again")
       }
       try locked(worker, handle, plan, arguments, isDestinationPassing)

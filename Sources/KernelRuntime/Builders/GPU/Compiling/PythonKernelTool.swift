@@ -45,8 +45,8 @@ final class PythonKernelTool: Sendable {
 
   /// A process, held by one thread at a time.
   private final class Process: @unchecked Sendable {
-    let child: ChildProcess
-    init(_ child: ChildProcess) { self.child = child }
+    let worker: KernelWorker
+    init(_ worker: KernelWorker) { self.worker = worker }
   }
 
   init(_ toolchain: KernelToolchain, cache: ArtifactCache, language: Language, limit: Duration = .seconds(300)) {
@@ -58,31 +58,16 @@ final class PythonKernelTool: Sendable {
   func build(_ request: JSONObject) throws(KernelError) {
     let waiting = idle.withLock { $0.popLast() }
     let process = if let waiting { waiting } else { try start() }
-    let line: [UInt8]
-    do throws(KernelError) {
-      try process.child.send(JSONValue.object(request).compact)
-      do throws(ChildProcess.Failure) {
-        line = try process.child.receive(within: limit)
-      } catch {
-        switch error {
-        case .timedOut: throw KernelError(.buildFailed, "building took longer than \(limit) and was ended")
-        case .ended(let error): throw error
-        }
-      }
-    } catch {
-      throw KernelError(.buildFailed, error.reason)
-    }
-    guard let answer = try? JSONValue(parsing: line), let ok = answer["ok"]?.bool else {
-      throw KernelError(.buildFailed, "the builder answered what is no answer")
-    }
-    idle.withLock { $0.append(process) }
-    if !ok { throw KernelError(.buildFailed, answer["text"]?.string ?? "no reason given") }
+    defer { if process.worker.end == nil { idle.withLock { $0.append(process) } } }
+    try process.worker.ask(request, within: limit, .buildFailed)
   }
 
   private func start() throws(KernelError) -> Process {
     let script = try KernelToolFiles.unpack(in: cache)
     do throws(KernelError) {
-      return Process(try ChildProcess([toolchain.python, "-u", script, language.rawValue, "serve"]))
+      return Process(
+        try KernelWorker(
+          "the builder", [toolchain.python, "-u", script, language.rawValue, "serve"], sharesMemory: false))
     } catch {
       throw KernelError(.buildFailed, error.reason)
     }
