@@ -1,22 +1,45 @@
 import CPUIntrinsics
+import KernelsBaseline
 
 /// One call cut into units that threads can take in any order.
 ///
 /// The rows of all query tokens of one key-value head stand in a line, sharers of a prefix next to each other, and are cut
-/// into tiles of up to three vectors of 16 rows. Where the cuts are changes no bit of the result.
+/// into tiles of up to three vectors of 16 rows. What is still too much for one thread is cut along the positions, between
+/// segments: the states of these are merged afterwards. Where the cuts are changes no bit of the result.
+///
+///     positions   0    256   512   768            positions   0    256   512   768
+///     head 0      |------- unit --------|         head 0      |-- unit --|-- unit --|   a split: two units write
+///     head 1      |------- unit --------|         head 1      |-- unit --|-- unit --|   the states of their segments,
+///     one thread                                  four threads                          then both are merged
 struct AttentionPlan {
   /// Costly ones first, so that threads finish together.
   private(set) var units: [Unit] = []
   private(set) var parts: [AttentionPart] = []
   private(set) var steps: [AttentionStep] = []
+  private(set) var splits: [Split] = []
   /// The most rows that a unit has.
   private(set) var rows = 0
+  /// Floats for the states of all segments of all splits.
+  private(set) var stateFloats = 0
 
   struct Unit {
     var parts: Range<Int>, steps: Range<Int>
     var head: Int
     /// In cycles, about.
     var cost: Int
+    /// It computes no others; from the beginning of a segment on.
+    var positions = 0..<Int.max
+    /// Of one that is part of a split: where in the memory for states its own begin, and whether it is the first.
+    var states: Int?, isFirst = false
+  }
+
+  /// Rows that several units compute, each some of the segments: the first unit leaves one state, as it merges its
+  /// segments, the others one for each of theirs.
+  struct Split {
+    var parts: Range<Int>
+    var head: Int
+    /// Where the states begin, and how many there are.
+    var states: Int, stateCount: Int
   }
 
   /// - window: how many positions a query sees.
@@ -25,20 +48,27 @@ struct AttentionPlan {
     let layout = Layout(call, window: window, sharing: sharing)
     let heads = call.keyValueHeads
     self.init(layout, tiles: [(48, 0..<heads)])
-    // Smaller units where threads would wait for one with a large unit, and finish earlier together then: of the heads
-    // that are left when each thread has as many, or of all.
+    // Where threads would wait for one that has a large unit, that is cut along the positions, or all units are smaller,
+    // or those of the heads that are left when each thread has as many: whichever is done first.
     guard threads > 1 else { return }
+    let even = (totalCost + threads - 1) / threads
     var best = time(threads: threads)
-    guard best * threads > units.reduce(0, { $0 + $1.cost }) * 21 / 20 else { return }
-    let even = heads - heads % threads
+    guard best > even * 21 / 20 else { return }
+    func consider(_ plan: AttentionPlan) {
+      let time = plan.time(threads: threads)
+      if time < best { (self, best) = (plan, time) }
+    }
+    let whole = self
+    consider(whole.split(layout, even: even))
+    let left = heads - heads % threads
     for tile in [32, 24, 16] {
-      for rest in Set([0, even]).sorted() where rest < heads {
-        let next = AttentionPlan(layout, tiles: [(48, 0..<rest), (tile, rest..<heads)])
-        let time = next.time(threads: threads)
-        if time < best { (self, best) = (next, time) }
+      for rest in Set([0, left]).sorted() where rest < heads {
+        consider(AttentionPlan(layout, tiles: [(48, 0..<rest), (tile, rest..<heads)]))
       }
     }
   }
+
+  private var totalCost: Int { units.reduce(0) { $0 + $1.cost } }
 
   /// - tiles: into how many rows the units of which heads are cut.
   private init(_ layout: Layout, tiles: [(rows: Int, heads: Range<Int>)]) {
@@ -61,18 +91,15 @@ struct AttentionPlan {
   ) {
     let (firstPart, firstStep) = (parts.count, steps.count)
     while layout.rowStarts[sequence + 1] <= rows.lowerBound { sequence += 1 }
-    var cost = 0
     var i = sequence
     while i < tree.members.upperBound, layout.rowStarts[i] < rows.upperBound {
       let own = rows.clamped(to: layout.rowStarts[i]..<layout.rowStarts[i + 1])
       let sequence = layout.call.sequences[layout.order[i]]
-      let firstPosition = sequence.length - sequence.tokens.count, firstRow = own.lowerBound - layout.rowStarts[i]
       parts.append(
         AttentionPart(
-          rows: own.count, first_row: firstRow, first_token: sequence.tokens.lowerBound,
-          first_position: firstPosition, first_page: sequence.firstPage, alone: layout.shared[i]))
-      let end = firstPosition + (firstRow + own.count - 1) / layout.group + 1
-      cost += Self.cost(rows: own.count, positions: end - max(layout.shared[i], end - layout.window))
+          rows: own.count, first_row: own.lowerBound - layout.rowStarts[i], first_token: sequence.tokens.lowerBound,
+          first_position: sequence.length - sequence.tokens.count, first_page: sequence.firstPage,
+          alone: layout.shared[i]))
       i += 1
     }
     for run in layout.runs[tree.runs] {
@@ -84,13 +111,97 @@ struct AttentionPlan {
         AttentionStep(
           first_row: own.lowerBound - rows.lowerBound, rows: own.count, first_page: table,
           from: run.positions.lowerBound, to: run.positions.upperBound))
-      cost += Self.cost(rows: own.count, positions: run.positions.count)
     }
     self.rows = max(self.rows, rows.count)
+    var unit = Unit(parts: firstPart..<parts.count, steps: firstStep..<steps.count, head: 0, cost: 0)
+    unit.cost = cost(layout, unit, unit.positions)
     for head in heads {
-      units.append(
-        Unit(parts: firstPart..<parts.count, steps: firstStep..<steps.count, head: head, cost: cost))
+      unit.head = head
+      units.append(unit)
     }
+  }
+
+  // MARK: Cutting along the positions
+
+  /// Lays all units in a line and cuts it where a thread has its share, at the nearest beginning of a segment: fewer cuts
+  /// than threads (McNaughton 1959).
+  private func split(_ layout: Layout, even: Int) -> AttentionPlan {
+    var plan = self, cut: [Unit] = []
+    var room = even
+    for unit in units {
+      if unit.cost <= room + even / 50 {
+        room -= unit.cost
+        cut.append(unit)
+      } else {
+        let pieces = self.pieces(layout, unit, even: even, room: &room)
+        cut += pieces.count > 1 ? plan.keep(layout, pieces) : [unit]
+      }
+      if room < even / 50 { room += even }
+    }
+    plan.units = cut.sorted { $0.cost > $1.cost }
+    return plan
+  }
+
+  /// - room: what the thread at which the line has arrived can still take; moved on.
+  private func pieces(_ layout: Layout, _ unit: Unit, even: Int, room: inout Int) -> [Unit] {
+    let seen = self.seen(layout, unit)
+    var pieces: [Unit] = []
+    var piece = unit
+    (piece.positions, piece.cost) = (seen.lowerBound..<seen.lowerBound, 0)
+    for from in stride(from: seen.lowerBound, to: seen.upperBound, by: attention_segment) {
+      let cost = self.cost(layout, unit, from..<from + attention_segment)
+      if cost / 2 > room {
+        if piece.cost > 0 { pieces.append(piece) }
+        (piece.positions, piece.cost) = (from..<from, 0)
+        room += even
+      }
+      piece.positions = piece.positions.lowerBound..<from + attention_segment
+      piece.cost += cost
+      room -= cost
+    }
+    return pieces + [piece]
+  }
+
+  /// Gives the pieces of a unit memory for their states.
+  private mutating func keep(_ layout: Layout, _ pieces: [Unit]) -> [Unit] {
+    let floats = attentionStateFloats(
+      rows: parts[pieces[0].parts].reduce(0) { $0 + $1.rows }, headDimension: layout.call.headDimension)
+    var split = Split(parts: pieces[0].parts, head: pieces[0].head, states: stateFloats, stateCount: 0)
+    var kept = pieces
+    for i in kept.indices {
+      (kept[i].states, kept[i].isFirst) = (split.states + split.stateCount * floats, i == 0)
+      split.stateCount += i == 0 ? 1 : kept[i].positions.count / attention_segment
+    }
+    stateFloats += split.stateCount * floats
+    splits.append(split)
+    return kept
+  }
+
+  /// Cycles until splits are merged, about: another round of all threads, and states that lie in other processors' caches.
+  private func mergingTime(threads: Int) -> Int {
+    splits.isEmpty ? 0 : 20_000 + stateFloats * 2 / min(threads, splits.count)
+  }
+
+  /// The positions that rows of a unit see, from the beginning of a segment on.
+  private func seen(_ layout: Layout, _ unit: Unit) -> Range<Int> {
+    var (first, end) = (unit.steps.isEmpty ? Int.max : 0, 0)
+    for part in parts[unit.parts] {
+      let own = layout.positions(part)
+      (first, end) = (min(first, own.lowerBound), max(end, own.upperBound))
+    }
+    return first / attention_segment * attention_segment..<end
+  }
+
+  /// Of the rows of a unit over those of their positions that are in `positions`.
+  private func cost(_ layout: Layout, _ unit: Unit, _ positions: Range<Int>) -> Int {
+    var cost = 0
+    for part in parts[unit.parts] {
+      cost += Self.cost(rows: part.rows, positions: layout.positions(part).clamped(to: positions).count)
+    }
+    for step in steps[unit.steps] {
+      cost += Self.cost(rows: step.rows, positions: (step.from..<step.to).clamped(to: positions).count)
+    }
+    return cost
   }
 
   /// Cycles on a Zen 4 with a head of 64 elements; only ratios matter.
@@ -127,8 +238,8 @@ struct AttentionPlan {
     return result
   }
 
-  /// When the last thread is done.
-  private func time(threads: Int) -> Int { deal(threads: threads) { _, _ in } }
+  /// When the last thread is done, merging included.
+  private func time(threads: Int) -> Int { deal(threads: threads) { _, _ in } + mergingTime(threads: threads) }
 
   /// Calls `give` with a thread and a unit for all units; returns when the last thread is done.
   private func deal(threads: Int, _ give: (Int, Int) -> Void) -> Int {
@@ -155,6 +266,14 @@ struct AttentionPlan {
 
     struct Tree {
       var members: Range<Int>, runs: Range<Int>
+    }
+
+    /// What the rows of a part see alone.
+    func positions(_ part: AttentionPart) -> Range<Int> {
+      let end = part.first_position + (part.first_row + part.rows - 1) / group + 1
+      let lowest = part.first_position + part.first_row / group
+      let start = max(part.alone, max(0, lowest + 1 - window) & ~15)
+      return min(start, end)..<end
     }
 
     init(_ call: PagedAttentionCall, window: Int, sharing: Bool) {

@@ -23,23 +23,30 @@ struct FastPagedAttention: Kernel {
     let (call, plan, work) = try planned(arguments, on: stream)
     if plan.units.isEmpty { return }
     let floats = KernelsBaseline.attentionScratch(rows: plan.rows, headDimension: call.headDimension)
-    let chunks = work.starts.count - 1
-    let scratch = stream.scratch(byteCount: chunks * floats * 4)
-      .bindMemory(to: Float.self, capacity: chunks * floats)
+    let chunks = max(work.starts.count - 1, plan.splits.count)
+    let scratch = stream.scratch(byteCount: (chunks * floats + plan.stateFloats) * 4)
+      .bindMemory(to: Float.self, capacity: chunks * floats + plan.stateFloats)
+    let states = scratch + chunks * floats
     plan.parts.withUnsafeBufferPointer { parts in
       plan.steps.withUnsafeBufferPointer { steps in
-        stream.pool.parallel(chunks) { chunk in
+        stream.pool.parallel(work.starts.count - 1) { chunk in
           let end = work.starts[chunk + 1]
           for i in work.starts[chunk]..<end {
             let unit = plan.units[work.order[i]]
-            if i + 1 < end {
-              let next = plan.units[work.order[i + 1]]
-              prefetch(call, plan.parts[next.parts], plan.steps[next.steps], next.head)
-            }
+            if i + 1 < end { prefetch(call, plan, plan.units[work.order[i + 1]]) }
+            let span = AttentionSpan(
+              from: unit.positions.lowerBound, to: unit.positions.upperBound, states: unit.states.map { states + $0 },
+              isFirst: unit.isFirst)
             attend(
               call, UnsafeBufferPointer(rebasing: parts[unit.parts]), UnsafeBufferPointer(rebasing: steps[unit.steps]),
-              unit.head, scratch + chunk * floats)
+              unit.head, span, scratch + chunk * floats)
           }
+        }
+        stream.pool.parallel(plan.splits.count) { i in
+          let split = plan.splits[i]
+          merge(
+            call, UnsafeBufferPointer(rebasing: parts[split.parts]), split.head, states + split.states,
+            split.stateCount, scratch + i * floats)
         }
       }
     }
@@ -64,22 +71,22 @@ struct FastPagedAttention: Kernel {
   }
 
   /// Asks for what a unit will read first, while another is computed.
-  private func prefetch(
-    _ call: PagedAttentionCall, _ parts: ArraySlice<AttentionPart>, _ steps: ArraySlice<AttentionStep>, _ head: Int
-  ) {
-    guard let part = parts.first else { return }
+  private func prefetch(_ call: PagedAttentionCall, _ plan: AttentionPlan, _ unit: AttentionPlan.Unit) {
+    guard let part = plan.parts[unit.parts].first else { return }
     let keys = PagedCache(call.keys, call.keyScales), values = PagedCache(call.values, call.valueScales)
     let group = call.queryHeads / call.keyValueHeads, lowest = part.first_position + part.first_row / group
-    let start = steps.isEmpty ? max(0, lowest + 1 - window) & ~15 : 0
+    let visible = unit.steps.isEmpty ? max(0, lowest + 1 - window) & ~15 : 0
+    let start = max(unit.positions.lowerBound, visible)
     KernelsBaseline.prefetchBlock(
       keys, values, call.pages + part.first_page, pageSize: call.pageSize,
-      keyValueHeads: call.keyValueHeads, headDimension: call.headDimension, head: head, positions: start,
+      keyValueHeads: call.keyValueHeads, headDimension: call.headDimension, head: unit.head, positions: start,
       min(start + 16, lowest + 1))
   }
 
   private func attend(
     _ call: PagedAttentionCall, _ parts: UnsafeBufferPointer<AttentionPart>,
-    _ steps: UnsafeBufferPointer<AttentionStep>, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
+    _ steps: UnsafeBufferPointer<AttentionStep>, _ head: Int, _ span: AttentionSpan,
+    _ scratch: UnsafeMutablePointer<Float>
   ) {
     let q = UnsafePointer(call.query.elements(as: Float.self)), pages = call.pages
     let keys = PagedCache(call.keys, call.keyScales), values = PagedCache(call.values, call.valueScales)
@@ -89,17 +96,38 @@ struct FastPagedAttention: Kernel {
       KernelsAVX512.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
         pageSize: call.pageSize, window: window, scale: call.scale, q, keys, values, pages, output, lse,
-        parts: parts, steps: steps, head: head, scratch: scratch)
+        parts: parts, steps: steps, head: head, span: span, scratch: scratch)
     case .avx2:
       KernelsAVX2.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
         pageSize: call.pageSize, window: window, scale: call.scale, q, keys, values, pages, output, lse,
-        parts: parts, steps: steps, head: head, scratch: scratch)
+        parts: parts, steps: steps, head: head, span: span, scratch: scratch)
     case .baseline:
       KernelsBaseline.pagedAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
         pageSize: call.pageSize, window: window, scale: call.scale, q, keys, values, pages, output,
-        lse, parts: parts, steps: steps, head: head, scratch: scratch)
+        lse, parts: parts, steps: steps, head: head, span: span, scratch: scratch)
+    }
+  }
+
+  private func merge(
+    _ call: PagedAttentionCall, _ parts: UnsafeBufferPointer<AttentionPart>, _ head: Int,
+    _ states: UnsafeMutablePointer<Float>, _ count: Int, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let output = call.output.elements(as: Float.self), lse = call.lse.elements(as: Float.self)
+    switch set {
+    case .avx512:
+      KernelsAVX512.mergeAttention(
+        queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
+        states, count: count, output, lse, parts: parts, head: head, scratch: scratch)
+    case .avx2:
+      KernelsAVX2.mergeAttention(
+        queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
+        states, count: count, output, lse, parts: parts, head: head, scratch: scratch)
+    case .baseline:
+      KernelsBaseline.mergeAttention(
+        queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
+        states, count: count, output, lse, parts: parts, head: head, scratch: scratch)
     }
   }
 }

@@ -2,6 +2,8 @@ import KernelRuntime
 import Tensors
 import Traces
 
+@testable import Kernels
+
 /// A batch whose block tables are those of a radix tree: sequences begin with pages of others.
 struct PrefixTree {
   var sequences: [Sequence] = []
@@ -92,6 +94,33 @@ struct PrefixTree {
     problem.axes["total_q"] = sequences[i].queries
     problem.setTables([sequences[i]], pageSize: pageSize)
     return (problem, first)
+  }
+}
+
+extension PrefixTree {
+  /// How the batch would be cut into units.
+  func plan(_ form: SharedPrefixTests.Form, threads: Int, sharing: Bool = true) throws -> AttentionPlan {
+    let problem = try problem(form.definition, seed: 1)
+    var arguments = form.definition.inputs.names.map { name in
+      problem.tensors[name].map { KernelArgument.tensor($0) } ?? .scalar(problem.scalars[name] ?? 1)
+    }
+    arguments += try form.definition.outputShapes(axes: problem.axes).compactMap { $0 }.map {
+      .tensor(Tensor(.float32, Shape($0)))
+    }
+    let call = try PagedAttentionCall(arguments, form.definition)
+    return AttentionPlan(call, window: form.window ?? .max / 2, threads: threads, sharing: sharing)
+  }
+}
+
+extension AttentionPlan {
+  /// What each thread has to do when each unit goes to the one that has least.
+  func busy(threads: Int) -> [Int] {
+    var busy = [Int](repeating: 0, count: threads)
+    for unit in units {
+      guard let least = busy.indices.min(by: { busy[$0] < busy[$1] }) else { continue }
+      busy[least] += unit.cost
+    }
+    return busy
   }
 }
 

@@ -37,7 +37,9 @@ import Traces
     let form: Form, solution: KernelSolution
     var description: String { "\(form) / \(solution.name)" }
 
-    static let all: [Case] = Form.all.flatMap { form in
+    static let all: [Case] = Form.all.flatMap { all(of: $0) }
+
+    static func all(of form: Form) -> [Case] {
       let context = BindContext(device: .cpu)
       return KernelCatalog.solutions.filter {
         $0.operation == "gqa_paged" && $0.flavor == .swiftFast
@@ -52,7 +54,7 @@ import Traces
     var random = SeededGenerator(seed: 3)
     for trial in 0..<3 {
       let tree = PrefixTree.random(
-        pageSize: pair.form.pageSize, count: [2, 9, 21][trial], longest: [300, 200, 90][trial], &random)
+        pageSize: pair.form.pageSize, count: [2, 9, 21][trial], longest: [900, 400, 90][trial], &random)
       let whole = try tree.problem(definition, seed: UInt64(trial))
       let one = CPUStream(threads: 1)
       let expected = try Execution(unshared, whole, on: one)
@@ -161,18 +163,6 @@ import Traces
 
   // MARK: what is planned
 
-  private func plan(_ tree: PrefixTree, _ form: Form, threads: Int, sharing: Bool = true) throws -> AttentionPlan {
-    let problem = try tree.problem(form.definition, seed: 1)
-    var arguments = form.definition.inputs.names.map { name in
-      problem.tensors[name].map { KernelArgument.tensor($0) } ?? .scalar(problem.scalars[name] ?? 1)
-    }
-    arguments += try form.definition.outputShapes(axes: problem.axes).compactMap { $0 }.map {
-      .tensor(Tensor(.float32, Shape($0)))
-    }
-    let call = try PagedAttentionCall(arguments, form.definition)
-    return AttentionPlan(call, window: form.window ?? .max / 2, threads: threads, sharing: sharing)
-  }
-
   private static let decode = Form(queryHeads: 9, keyValueHeads: 3, dimension: 64, pageSize: 16)
 
   /// Sixteen requests with a system prompt of 20 pages, of which pairs share four more.
@@ -186,7 +176,7 @@ import Traces
 
   @Test("sixteen requests attend to their system prompt together, and pairs to what they share beyond")
   func planned() throws {
-    let plan = try self.plan(Self.requests, Self.decode, threads: 1)
+    let plan = try Self.requests.plan(Self.decode, threads: 1)
     // One unit for each key-value head; the rows are 16 tokens of 3 heads.
     #expect(plan.units.map(\.head).sorted() == [0, 1, 2])
     #expect(plan.rows == 48)
@@ -197,13 +187,8 @@ import Traces
 
   @Test("the rows of sharers are spread over threads", arguments: 1...16)
   func balanced(_ threads: Int) throws {
-    let plan = try self.plan(Self.requests, Self.decode, threads: threads)
-    var busy = [Int](repeating: 0, count: threads)
-    for unit in plan.units {
-      guard let least = busy.indices.min(by: { busy[$0] < busy[$1] }) else { continue }
-      busy[least] += unit.cost
-    }
-    let total = plan.units.reduce(0) { $0 + $1.cost }, most = busy.max() ?? 0
+    let plan = try Self.requests.plan(Self.decode, threads: threads)
+    let busy = plan.busy(threads: threads), total = plan.units.reduce(0) { $0 + $1.cost }, most = busy.max() ?? 0
     // Nine vectors of rows: on two threads 5 and 4 of them, and from nine threads on one each.
     let vectors = (9 + threads - 1) / threads
     #expect(Double(most) <= 1.2 * Double(total) * Double(vectors) / 9, "\(busy)")
@@ -211,26 +196,26 @@ import Traces
 
   @Test("without sharing, behind a window, or with nothing in common each sequence is alone")
   func notPlanned() throws {
-    #expect(try self.plan(Self.requests, Self.decode, threads: 2, sharing: false).steps.isEmpty)
+    #expect(try Self.requests.plan(Self.decode, threads: 2, sharing: false).steps.isEmpty)
     var form = Self.decode
     form.window = 100
-    #expect(try self.plan(Self.requests, form, threads: 2).steps.isEmpty)
+    #expect(try Self.requests.plan(form, threads: 2).steps.isEmpty)
     var strangers = PrefixTree(pageSize: 16)
     for _ in 0..<5 { strangers.add(length: 100) }
-    let plan = try self.plan(strangers, Self.decode, threads: 2)
+    let plan = try strangers.plan(Self.decode, threads: 2)
     #expect(plan.steps.isEmpty)
     #expect(plan.units.count == 15)
     // A window that hides nothing yet.
     form.window = 1000
-    #expect(try !self.plan(Self.requests, form, threads: 2).steps.isEmpty)
+    #expect(try !Self.requests.plan(form, threads: 2).steps.isEmpty)
   }
 
-  @Test("every row is in one unit of each head, and passes each position once")
+  @Test("every segment of a row is in one unit of each head, and steps leave no gap")
   func complete() throws {
     var random = SeededGenerator(seed: 8)
     for threads in [1, 3, 16] {
-      let tree = PrefixTree.random(pageSize: 16, count: 14, longest: 300, &random)
-      let plan = try self.plan(tree, Self.decode, threads: threads)
+      let tree = PrefixTree.random(pageSize: 16, count: 14, longest: 600, &random)
+      let plan = try tree.plan(Self.decode, threads: threads)
       var seen: [Int: Int] = [:]
       for unit in plan.units {
         var row = 0
@@ -242,13 +227,18 @@ import Traces
               reached = step.to
             }
             #expect(reached == part.alone)
-            seen[(part.first_token * 3 + part.first_row + r) * 3 + unit.head, default: 0] += 1
+            let end = part.first_position + (part.first_row + r) / 3 + 1
+            for segment in 0..<(end + 255) / 256 where unit.positions.contains(segment * 256) {
+              seen[((part.first_token * 3 + part.first_row + r) * 3 + unit.head) * 8 + segment, default: 0] += 1
+            }
             row += 1
           }
         }
       }
-      let queries = tree.sequences.reduce(0) { $0 + $1.queries }
-      #expect(seen.count == queries * 9 && seen.values.allSatisfy { $0 == 1 })
+      let segments = tree.sequences.reduce(0) { sum, sequence in
+        sum + (0..<sequence.queries).reduce(0) { $0 + (sequence.length - $1 + 255) / 256 }
+      }
+      #expect(seen.count == segments * 9 && seen.values.allSatisfy { $0 == 1 })
     }
   }
 }

@@ -1,5 +1,6 @@
 // What a unit of attention consists of, for the kernels of all instruction sets and the planner that calls them.
 #pragma once
+#include <stdbool.h>
 
 // Rows of one sequence in a unit. A row is a query token and a query head of the unit's key-value head; rows of a
 // sequence are counted token by token, `group` heads each.
@@ -22,6 +23,10 @@ typedef struct {
   long from, to;
 } AttentionStep;
 
+// A row's positions are computed in segments that begin at multiples of this many, each with a maximum, sum and weighted
+// sum of its own, which are merged in ascending order: so units can begin at any segment.
+static const long attention_segment = 256;
+
 // Types that the Swift kernels hand from file to file. They are declared here because Swift emits functions that copy a
 // struct under names that every module shares (__swift_memcpy40_8): from a module for AVX-512 these would have AVX-512
 // instructions, and the linker may keep them for all. For C's structs none are emitted.
@@ -39,6 +44,20 @@ typedef struct {
   // Scales from one page to the next.
   long pageScales;
 } PagedCache;
+
+// Softmax states of rows: largest score, sum of weights, weighted sum of values [rows][padded]. A sum of 0: nothing seen.
+typedef struct {
+  float *sums, *maxima, *totals;
+} AttentionState;
+
+// The positions from ..< to that a unit computes of those its rows see; `from` begins a segment.
+typedef struct {
+  long from, to;
+  // Where several units compute the same rows, the memory for this one's states, `attentionStateFloats` each: one for all
+  // segments of the unit that begins first, one for each segment of the others. Null: the unit writes the output.
+  float *_Nullable states;
+  bool isFirst;
+} AttentionSpan;
 
 // What is the same for all units of one call.
 typedef struct {
@@ -62,19 +81,25 @@ typedef struct {
 typedef struct {
   // A block's keys and values as gathered [16][padded], its keys transposed [padded][16].
   float *rawKeys, *values, *keys;
-  // By row: [rows][padded], [rows][padded], [rows], [rows].
-  float *queries, *sums, *maxima, *totals;
+  // [rows][padded].
+  float *queries;
+  // By row, of the segment that is computed, and of those before it.
+  AttentionState segment, merged;
   // [4][16], of the rows of one call.
   float *weights;
-  // Where rows are lanes: [vectors][padded][16] twice, [vectors][16][16], then [vectors][16] each, and [16][16].
-  float *laneQueries, *laneSums, *laneWeights, *laneRescales, *laneMaxima, *laneTotals, *square;
+  // Where rows are lanes: [vectors][padded][16], states with sums like these, [vectors][16][16], [vectors][16], [16][16].
+  float *laneQueries;
+  AttentionState laneSegment, laneMerged;
+  float *laneWeights, *laneRescales, *square;
 } AttentionScratch;
 
 // What all blocks of a unit are read from and into.
 typedef struct {
   PagedAttentionShape shape;
   PagedCache cacheKeys, cacheValues;
-  long head;
+  // Rows of the unit.
+  long head, rows;
+  AttentionSpan span;
   AttentionScratch scratch;
 } AttentionBlocks;
 

@@ -30,31 +30,46 @@ private struct LaneTile<let N: Int, let P: Int, let T: Int> {
 
 /// Turns the rows' queries and sums, [16][padded] to [padded][16] for each vector. Rows that only fill the last vector may
 /// be others of the unit: theirs are copies.
+/// - merging: whether segments will be merged, so that what is merged already is needed, too.
 @inline(never)
-func enterLanes(_ scratch: AttentionScratch, _ padded: Int, _ first: Int, _ vectors: Int) {
-  for n in 0..<vectors {
+func enterLanes(_ scratch: AttentionScratch, _ padded: Int, _ first: Int, _ vectors: Int, merging: Bool) {
+  @inline(__always)
+  func enter(_ state: AttentionState, _ lanes: AttentionState, _ n: Int) {
     let row = first &+ n &* 16
-    transpose(scratch.queries + row &* padded, padded, scratch.laneQueries + n &* 16 &* padded)
-    transpose(scratch.sums + row &* padded, padded, scratch.laneSums + n &* 16 &* padded)
-    store(load(scratch.maxima + row), scratch.laneMaxima + n &* 16)
-    store(load(scratch.totals + row), scratch.laneTotals + n &* 16)
+    transpose(state.sums + row &* padded, padded, lanes.sums + n &* 16 &* padded)
+    store(load(state.maxima + row), lanes.maxima + n &* 16)
+    store(load(state.totals + row), lanes.totals + n &* 16)
+  }
+  for n in 0..<vectors {
+    transpose(scratch.queries + (first &+ n &* 16) &* padded, padded, scratch.laneQueries + n &* 16 &* padded)
+    enter(scratch.segment, scratch.laneSegment, n)
+    if merging { enter(scratch.merged, scratch.laneMerged, n) }
   }
 }
 
 /// Turns the sums of `rows` rows back, and theirs only.
 @inline(never)
-func leaveLanes(_ scratch: AttentionScratch, _ padded: Int, _ first: Int, _ rows: Int) {
+func leaveLanes(_ scratch: AttentionScratch, _ padded: Int, _ first: Int, _ rows: Int, merging: Bool) {
+  leaveLanes(scratch.laneSegment, to: scratch.segment, padded, first, rows, scratch.square)
+  if merging { leaveLanes(scratch.laneMerged, to: scratch.merged, padded, first, rows, scratch.square) }
+}
+
+@inline(__always)
+private func leaveLanes(
+  _ lanes: AttentionState, to state: AttentionState, _ padded: Int, _ first: Int, _ rows: Int,
+  _ square: UnsafeMutablePointer<Float>
+) {
   for r in 0..<rows {
-    scratch.maxima[first &+ r] = scratch.laneMaxima[r]
-    scratch.totals[first &+ r] = scratch.laneTotals[r]
+    state.maxima[first &+ r] = lanes.maxima[r]
+    state.totals[first &+ r] = lanes.totals[r]
   }
   var r = 0
   while r < rows {
     var i = 0
     while i < padded {
-      transpose(scratch.laneSums + (r &* padded &+ i &* 16), 16, scratch.square)
+      transpose(lanes.sums + (r &* padded &+ i &* 16), 16, square)
       for j in 0..<min(16, rows &- r) {
-        store(load(scratch.square + j &* 16), scratch.sums + ((first &+ r &+ j) &* padded &+ i))
+        store(load(square + j &* 16), state.sums + ((first &+ r &+ j) &* padded &+ i))
       }
       i &+= 16
     }
@@ -84,7 +99,7 @@ func accumulateLanes(_ scratch: AttentionScratch, _ padded: Int, _ scale: Float,
   for n in 0..<vectors {
     let lane = n &* 16
     if weigh(
-      scratch.laneWeights + n &* 256, scratch.laneMaxima + lane, scratch.laneTotals + lane,
+      scratch.laneWeights + n &* 256, scratch.laneSegment.maxima + lane, scratch.laneSegment.totals + lane,
       scratch.laneRescales + lane)
     {
       grown = true
@@ -191,7 +206,7 @@ private func differ(_ a: Lanes, _ b: Lanes) -> Bool {
 private func addValues<let N: Int, let P: Int, let T: Int>(
   _ empty: LaneTile<N, P, T>, _ scratch: AttentionScratch, _ padded: Int, _ grown: Bool, _ n: Int
 ) {
-  let sums = scratch.laneSums + n &* 16 &* padded, weights = scratch.laneWeights + n &* 256
+  let sums = scratch.laneSegment.sums + n &* 16 &* padded, weights = scratch.laneWeights + n &* 256
   var i = 0
   while i < padded {
     var t = empty

@@ -2,18 +2,21 @@
 //
 // Steps come first: positions that all of their rows see and find through the same pages, gathered once for all. Then
 // each sequence goes on alone. Every row passes its blocks in ascending order with its own maximum, sum and weighted
-// sum, so that it is computed alike in all units.
+// sum, and ends its segments at fixed positions (`AttentionSegments.swift`), so that it is computed alike in all units.
 import CPUIntrinsics
 
 /// Floats of scratch that a unit of `rows` rows needs.
 public func attentionScratch(rows: Int, headDimension: Int) -> Int {
   let padded = (headDimension &+ 15) & ~15, capacity = rowCapacity(rows)
-  return 48 &* padded &+ capacity &* (4 &* padded &+ 21) &+ 256 &+ 64
+  return 48 &* padded &+ capacity &* (6 &* padded &+ 25) &+ 256 &+ 64
 }
 
 /// Rows that there is room for: a vector of rows may begin at any row.
 @inline(__always)
 private func rowCapacity(_ rows: Int) -> Int { (rows &+ 31) & ~15 }
+
+/// So many rows are worth a vector: one costs less than twelve rows one by one.
+private let rowsOfVector = 12
 
 extension AttentionScratch {
   /// Cuts memory of `attentionScratch` floats.
@@ -21,22 +24,24 @@ extension AttentionScratch {
   init(_ memory: UnsafeMutablePointer<Float>, rows: Int, padded: Int) {
     let capacity = rowCapacity(rows), block = 16 &* padded, all = capacity &* padded
     let rawKeys = memory, keys = rawKeys + block, values = keys + block
-    let queries = values + block, sums = queries + all, laneQueries = sums + all, laneSums = laneQueries + all
-    let laneWeights = laneSums + all, maxima = laneWeights + capacity &* 16, totals = maxima + capacity
-    let laneRescales = totals + capacity, laneMaxima = laneRescales + capacity, laneTotals = laneMaxima + capacity
-    let square = laneTotals + capacity
+    let laneQueries = values + block, laneSegment = AttentionState(laneQueries + all, capacity, padded)
+    let laneWeights = laneSegment.end(capacity), laneRescales = laneWeights + capacity &* 16
+    let queries = laneRescales + capacity, segment = AttentionState(queries + all, capacity, padded)
+    let merged = AttentionState(segment.end(capacity), capacity, padded)
+    let laneMerged = AttentionState(merged.end(capacity), capacity, padded), square = laneMerged.end(capacity)
     self.init(
-      rawKeys: rawKeys, values: values, keys: keys, queries: queries, sums: sums, maxima: maxima, totals: totals,
-      weights: square + 256, laneQueries: laneQueries, laneSums: laneSums, laneWeights: laneWeights,
-      laneRescales: laneRescales, laneMaxima: laneMaxima, laneTotals: laneTotals, square: square)
+      rawKeys: rawKeys, values: values, keys: keys, queries: queries, segment: segment, merged: merged,
+      weights: square + 256, laneQueries: laneQueries, laneSegment: laneSegment, laneMerged: laneMerged,
+      laneWeights: laneWeights, laneRescales: laneRescales, square: square)
   }
 }
 
-/// Computes the rows of `parts`.
+/// Computes the rows of `parts` over the positions of `span`.
 /// - q, output: [total tokens, queryHeads, headDimension] float32; lse: [total tokens, queryHeads] base 2, or nil.
 /// - keys, values: [pages, pageSize, keyValueHeads, headDimension] each; pages: kv_indices.
 /// - window: how many positions a query sees at most, itself included; not above Int.max / 2.
 /// - steps: in the order in which each row is to pass them; they begin at position 0 and leave no gap.
+/// - span: where it has memory for states these are written and no output; `mergeAttention` makes the output of them.
 /// - scratch: `attentionScratch` floats.
 @inline(never)
 public func pagedAttention(
@@ -44,7 +49,7 @@ public func pagedAttention(
   _ q: UnsafePointer<Float>, _ keys: PagedCache, _ values: PagedCache,
   _ pages: UnsafePointer<Int32>, _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
   parts: UnsafeBufferPointer<AttentionPart>, steps: UnsafeBufferPointer<AttentionStep>, head: Int,
-  scratch memory: UnsafeMutablePointer<Float>
+  span: AttentionSpan, scratch memory: UnsafeMutablePointer<Float>
 ) {
   let shape = PagedAttentionShape(
     queryHeads: queryHeads, keyValueHeads: keyValueHeads, headDimension: headDimension, pageSize: pageSize,
@@ -62,16 +67,17 @@ public func pagedAttention(
       row &+= 1
     }
   }
-  // The rows that only fill a vector are zero.
-  for i in (rows &* padded)..<(rowCapacity(rows) &* padded) { scratch.queries[i] = 0 }
-  for i in 0..<(rowCapacity(rows) &* padded) { scratch.sums[i] = 0 }
-  for r in 0..<rowCapacity(rows) {
-    scratch.maxima[r] = -.infinity
-    scratch.totals[r] = 0
-  }
-  let blocks = AttentionBlocks(shape: shape, cacheKeys: keys, cacheValues: values, head: head, scratch: scratch)
+  // Rows that only fill a vector are zero.
+  let cleared = rows < rowsOfVector ? rows : rowCapacity(rows)
+  for i in (rows &* padded)..<(cleared &* padded) { scratch.queries[i] = 0 }
+  scratch.segment.clear(0, cleared, padded)
+  scratch.merged.clear(0, cleared, padded)
+  let blocks = AttentionBlocks(
+    shape: shape, cacheKeys: keys, cacheValues: values, head: head, rows: rows, span: span, scratch: scratch)
+  beginStates(blocks, parts)
   for step in steps {
-    attendTogether(blocks, pages + step.first_page, step.from..<step.to, step.first_row, step.rows)
+    let from = max(step.from, span.from), to = min(step.to, span.to)
+    if from < to { attendTogether(blocks, pages + step.first_page, from..<to, step.first_row, step.rows) }
   }
   row = 0
   for i in 0..<parts.count {
@@ -79,17 +85,33 @@ public func pagedAttention(
     // Each table leads somewhere else.
     if i &+ 1 < parts.count {
       let next = parts[i &+ 1]
-      blocks.prefetch(pages + next.first_page, next.alone, end: next.first_position &+ 1)
+      blocks.prefetch(
+        pages + next.first_page, max(next.alone, span.from), end: min(next.first_position &+ 1, span.to))
     }
     attendAlone(blocks, pages + part.first_page, part, row)
+    keepSegment(blocks, row, part.rows, at: min(lastPosition(shape, part) &+ 1, span.to))
     row &+= part.rows
   }
-  row = 0
+  if span.states == nil {
+    write(shape, scratch.merged, parts, head, output, lse)
+  } else if span.isFirst {
+    for row in 0..<rows { copy(scratch.merged, to: blocks.state(at: span.from), row, padded) }
+  }
+}
+
+/// Writes what rows have seen: their weighted sums divided by the sums of weights.
+@inline(__always)
+func write(
+  _ shape: PagedAttentionShape, _ state: AttentionState, _ parts: UnsafeBufferPointer<AttentionPart>, _ head: Int,
+  _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?
+) {
+  let D = shape.headDimension, padded = shape.padded
+  var row = 0
   for part in parts {
     for r in 0..<part.rows {
-      let target = index(shape, part, r, head), inverse = 1 / scratch.totals[row]
-      for i in 0..<D { output[target &* D &+ i] = scratch.sums[row &* padded &+ i] * inverse }
-      if let lse { lse[target] = scratch.maxima[row] * 1.442_695_04 + log2(scratch.totals[row]) }
+      let target = index(shape, part, r, head), inverse = 1 / state.totals[row]
+      for i in 0..<D { output[target &* D &+ i] = state.sums[row &* padded &+ i] * inverse }
+      if let lse { lse[target] = state.maxima[row] * 1.442_695_04 + log2(state.totals[row]) }
       row &+= 1
     }
   }
@@ -100,6 +122,12 @@ public func pagedAttention(
 private func index(_ shape: PagedAttentionShape, _ part: AttentionPart, _ r: Int, _ head: Int) -> Int {
   let group = shape.queryHeads / shape.keyValueHeads, row = part.first_row &+ r
   return (part.first_token &+ row / group) &* shape.queryHeads &+ head &* group &+ row % group
+}
+
+/// The last position that any row of a part sees.
+@inline(__always)
+func lastPosition(_ shape: PagedAttentionShape, _ part: AttentionPart) -> Int {
+  part.first_position &+ (part.first_row &+ part.rows &- 1) / (shape.queryHeads / shape.keyValueHeads)
 }
 
 extension AttentionBlocks {
@@ -132,38 +160,46 @@ private func attendTogether(
   _ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ first: Int, _ rows: Int
 ) {
   let scratch = blocks.scratch, padded = blocks.shape.padded
-  // Sixteen rows are a vector. A vector costs less than twelve rows one by one; turning the rows costs less than a block.
-  var vectors = positions.count > 16 ? rows / 16 : 0
-  if positions.count > 16 && rows % 16 >= 12 { vectors &+= 1 }
-  if vectors > 0 { enterLanes(scratch, padded, first, vectors) }
+  // Turning the rows costs less than a block.
+  let vectors = positions.count > 16 ? (rows &+ 16 &- rowsOfVector) / 16 : 0
+  let lanes = min(rows, vectors &* 16)
+  let crosses = positions.lowerBound ^ (positions.upperBound &- 1) >= attention_segment
   var position = positions.lowerBound
+  endSegment(blocks, first, rows, before: position)
+  let merging = crosses && blocks.merges
+  enterLanes(scratch, padded, first, vectors, merging: merging)
   while position < positions.upperBound {
+    if position & (attention_segment &- 1) == 0 && position > positions.lowerBound {
+      if vectors > 0 { endSegmentOfLanes(blocks, first, lanes, at: position) }
+      endSegment(blocks, first &+ lanes, rows &- lanes, before: position)
+    }
     blocks.read(pages, position, 16)
     blocks.prefetch(pages, position &+ 16, end: positions.upperBound)
     if vectors > 0 { accumulateLanes(scratch, padded, blocks.shape.scale, vectors) }
-    if vectors &* 16 < rows {
+    if lanes < rows {
       transpose(scratch.rawKeys, padded, scratch.keys)
-      accumulateRows(scratch, blocks.step(0..<16), first &+ vectors &* 16, first &+ rows)
+      accumulateRows(scratch, blocks.step(0..<16), first &+ lanes, first &+ rows)
     }
     position &+= 16
   }
-  if vectors > 0 { leaveLanes(scratch, padded, first, min(rows, vectors &* 16)) }
+  leaveLanes(scratch, padded, first, lanes, merging: merging)
 }
 
-/// Rows of one sequence, from where `part` says to the last position that any of them sees.
+/// Rows of one sequence, from where `part` says to the last position that any of them sees, within the unit's span.
 @inline(never)
 private func attendAlone(_ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32>, _ part: AttentionPart, _ first: Int)
 {
   let shape = blocks.shape, group = shape.queryHeads / shape.keyValueHeads
-  let lowest = part.first_position &+ part.first_row / group
-  let highest = part.first_position &+ (part.first_row &+ part.rows &- 1) / group
-  let start = max(part.alone, max(0, lowest &+ 1 &- shape.window) & ~15)
+  let lowest = part.first_position &+ part.first_row / group, highest = lastPosition(shape, part)
+  let start = max(part.alone, max(0, lowest &+ 1 &- shape.window) & ~15, blocks.span.from)
+  let end = min(highest &+ 1, blocks.span.to)
+  guard start < end else { return }
   // What every row sees whole.
-  let seen = max(start, (max(0, highest &+ 1 &- shape.window) &+ 15) & ~15), seenEnd = (lowest &+ 1) & ~15
-  guard seen < seenEnd else { return attendPartly(blocks, pages, start..<max(start, highest &+ 1), part, first) }
+  let seen = max(start, (max(0, highest &+ 1 &- shape.window) &+ 15) & ~15), seenEnd = min(end, (lowest &+ 1) & ~15)
+  guard seen < seenEnd else { return attendPartly(blocks, pages, start..<end, part, first) }
   attendPartly(blocks, pages, start..<seen, part, first)
   attendTogether(blocks, pages, seen..<seenEnd, first, part.rows)
-  attendPartly(blocks, pages, seenEnd..<(highest &+ 1), part, first)
+  attendPartly(blocks, pages, seenEnd..<end, part, first)
 }
 
 /// Rows of one sequence over positions of which each row may see another part.
@@ -175,6 +211,7 @@ private func attendPartly(
   var position = positions.lowerBound
   while position < positions.upperBound {
     let count = min(16, positions.upperBound &- position)
+    endSegment(blocks, first, part.rows, before: position)
     blocks.read(pages, position, count)
     transpose(scratch.rawKeys, shape.padded, scratch.keys)
     // As many rows at a time as see the same part of the block.
@@ -201,12 +238,13 @@ private func accumulateRows(_ scratch: AttentionScratch, _ block: BlockStep, _ f
   let padded = block.padded
   var r = first
   while r < end {
-    let q = scratch.queries + r &* padded, sums = scratch.sums + r &* padded
+    let q = scratch.queries + r &* padded, sums = scratch.segment.sums + r &* padded
+    let maxima = scratch.segment.maxima + r, totals = scratch.segment.totals + r
     switch end &- r {
-    case 1: accumulate(Rows<1>(), block, q, sums, scratch.maxima + r, scratch.totals + r)
-    case 2: accumulate(Rows<2>(), block, q, sums, scratch.maxima + r, scratch.totals + r)
-    case 3: accumulate(Rows<3>(), block, q, sums, scratch.maxima + r, scratch.totals + r)
-    default: accumulate(Rows<4>(), block, q, sums, scratch.maxima + r, scratch.totals + r)
+    case 1: accumulate(Rows<1>(), block, q, sums, maxima, totals)
+    case 2: accumulate(Rows<2>(), block, q, sums, maxima, totals)
+    case 3: accumulate(Rows<3>(), block, q, sums, maxima, totals)
+    default: accumulate(Rows<4>(), block, q, sums, maxima, totals)
     }
     r &+= 4
   }

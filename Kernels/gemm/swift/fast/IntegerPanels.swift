@@ -149,6 +149,16 @@ private func tile<Layout: PanelLayout, let T: Int>(
   }
 }
 
+/// Calls `body` for each of 0 ..< count, up to 4. Where the compiler leaves a loop, the sums that it counts through are in
+/// memory.
+@inline(__always)
+private func unrolled(_ count: Int, _ body: (Int) -> Void) {
+  body(0)
+  if count > 1 { body(1) }
+  if count > 2 { body(2) }
+  if count > 3 { body(3) }
+}
+
 @inline(__always) private func bytes(_ p: UnsafeRawPointer) -> Bytes64 { p.loadUnaligned(as: Bytes64.self) }
 @inline(__always) private func four(_ p: UnsafePointer<Int8>) -> Int32 {
   UnsafeRawPointer(p).loadUnaligned(as: Int32.self)
@@ -238,6 +248,11 @@ private enum ByteSymmetricHalf: PanelLayout {
   ) {
     var c = Dots<T>()
     let blocks = call.K / 32
+    unrolled(rows) { r in
+      let row = at &+ r &* blocks
+      let offset = signedOffset(call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1])
+      for p in 0..<panels { c.l[unchecked: r &* panels &+ p] = offset }
+    }
     for s in 0..<8 {
       for p in 0..<panels {
         let v = bytes(w + (p &* call.pitch &+ s &* 64))
@@ -248,12 +263,11 @@ private enum ByteSymmetricHalf: PanelLayout {
         }
       }
     }
-    for p in 0..<panels {
+    unrolled(panels) { p in
       let d = loadFloat16(w + (p &* call.pitch &+ 512))
-      for r in 0..<rows {
+      unrolled(rows) { r in
         let i = r &* panels &+ p, row = at &+ r &* blocks, scale = Lanes(repeating: call.a.scales[row])
-        let sum = call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1]
-        t.f[unchecked: i] = fma(c.joined(i, offset: signedOffset(sum)) * d, scale, t.f[unchecked: i])
+        t.f[unchecked: i] = fma(c.joined(i) * d, scale, t.f[unchecked: i])
       }
     }
   }
@@ -280,9 +294,9 @@ private enum BytePairMinimumFloat: PanelLayout {
           }
         }
       }
-      for p in 0..<panels {
+      unrolled(panels) { p in
         let f = (w + (p &* call.pitch &+ 512 &+ half &* 128)).assumingMemoryBound(to: Float.self)
-        for r in 0..<rows {
+        unrolled(rows) { r in
           let i = r &* panels &+ p, row = at &+ r &* blocks, scale = call.a.scales[row]
           t.f[unchecked: i] = fma(c.joined(i) * load(f), Lanes(repeating: scale), t.f[unchecked: i])
           let sum = Float(call.a.sums[2 &* row &+ half])
