@@ -33,23 +33,23 @@ public struct StepCostModel: Sendable {
     return seconds * errors[Self.timeClass(seconds)].upperBound
   }
 
-  /// What steps took, as parts of the estimate.
+  /// What steps took, as parts of the estimate. What slows a machine down lasts for several steps, so that the last few
+  /// tell what the next will take; how far it will be from that is learned over more of them.
   private struct Errors {
-    private var mean = 1.0, squareAboutOne = 0.01
+    private var level = 1.0, squaredSurprise = 0.01
     private var count = 4.0
 
-    /// The first few count alike, later ones for a twentieth.
-    mutating func add(_ error: Double) {
-      count = min(20, count + 1)
-      mean += (error - mean) / count
-      squareAboutOne += ((error - 1) * (error - 1) - squareAboutOne) / count
+    /// The first few count alike, later ones for a thirtieth.
+    /// - weight: 1, or less for steps of another order of magnitude.
+    mutating func add(_ error: Double, weight: Double) {
+      count = min(30, count + weight)
+      let surprise = error / level - 1
+      squaredSurprise += (surprise * surprise - squaredSurprise) * weight / count
+      level *= 1 + 0.4 * surprise * weight
     }
 
-    /// The mean and three deviations, within reason.
-    var upperBound: Double {
-      let deviation = max(0, squareAboutOne - (mean - 1) * (mean - 1)).squareRoot()
-      return min(1.6, max(1, mean + 3 * deviation))
-    }
+    /// The level and three deviations from it, within reason.
+    var upperBound: Double { min(2, max(0.7, level * (1 + 3 * squaredSurprise.squareRoot()))) }
   }
 
   /// The order of magnitude of a time, from a millisecond on.
@@ -72,7 +72,7 @@ public struct StepCostModel: Sendable {
     // What another program does to one step must not change what is thought of all.
     let seconds = seen >= 16 ? min(seconds, 3 * expected) : seconds
     let filed = Self.fileNumber(shape)
-    if seen >= 16 { errors[Self.timeClass(expected)].add(seconds / expected) }
+    if seen >= 16 { addError(seconds / expected, to: Self.timeClass(expected)) }
     seen += 1
     classes[filed].fade(Self.memory)
     classes[filed].add(
@@ -81,6 +81,14 @@ public struct StepCostModel: Sendable {
         prior.perPair * Double(shape.pairs) / seconds, prior.perRow * Double(shape.rows) / seconds,
       ])
     fit()
+  }
+
+  /// The classes beside learn from it, too: one that seems to exceed a target is not tried, and would never learn better.
+  private mutating func addError(_ error: Double, to timeClass: Int) {
+    errors[timeClass].add(error, weight: 1)
+    for beside in [timeClass - 1, timeClass + 1] where errors.indices.contains(beside) {
+      errors[beside].add(error, weight: 0.25)
+    }
   }
 
   /// The first step tells how fast the machine is: the guess may be wrong by any factor.

@@ -58,6 +58,35 @@ import Testing
     #expect((0.8...1.25).contains(model.costs.seconds(shape) / real.seconds(shape)))
   }
 
+  @Test func aSlowSpellIsFollowedWithinAFewStepsAndForgottenAsSoon() {
+    var random = SeededRandom(seed: 3)
+    var model = StepCostModel(prior: StepCostModel.roughPrior)
+    for shape in steps(300, using: &random) { model.observe(shape, seconds: real.seconds(shape)) }
+    func observe(_ count: Int, slower factor: Double) -> [Double] {
+      (0..<count).map { _ in
+        let shape = prompt(40, after: 1000), seconds = real.seconds(shape) * factor
+        let noisy = seconds * Double.random(in: 0.98...1.02, using: &random)
+        defer { model.observe(shape, seconds: noisy) }
+        return model.upperBound(shape) / noisy
+      }
+    }
+    _ = observe(60, slower: 1)
+    #expect(observe(20, slower: 1.5).dropFirst(4).allSatisfy { $0 >= 1 })
+    // Of the spell the caution is left, for a while.
+    #expect(observe(60, slower: 1).dropFirst(10).allSatisfy { $0 < 1.5 })
+    #expect(observe(60, slower: 1).allSatisfy { (1..<1.25).contains($0) })
+  }
+
+  /// A step that seemed to take too long, once, must be tried again some day.
+  @Test func whatShortStepsTakeIsLearnedForLongOnesToo() {
+    var model = StepCostModel(prior: StepCostModel.roughPrior)
+    for _ in 0..<100 { model.observe(prompt(40, after: 0), seconds: 31e-3) }
+    for count in 40...60 { model.observe(prompt(count, after: 0), seconds: 90e-3 * Double(count) / 40) }
+    let before = model.upperBound(prompt(60, after: 0))
+    for _ in 0..<200 { model.observe(prompt(40, after: 0), seconds: 31e-3) }
+    #expect(model.upperBound(prompt(60, after: 0)) < 0.6 * before)
+  }
+
   @Test func stepsThatCannotBeAreNotLearnedFrom() {
     var model = StepCostModel(prior: StepCostModel.roughPrior)
     for seconds in [0, -1, .nan, .infinity] { model.observe(prompt(8, after: 0), seconds: seconds) }
