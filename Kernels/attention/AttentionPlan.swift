@@ -8,9 +8,9 @@ import KernelsBaseline
 /// segments: the states of these are merged afterwards. Where the cuts are changes no bit of the result.
 ///
 ///     positions   0    256   512   768            positions   0    256   512   768
-///     head 0      |------- unit --------|         head 0      |-- unit --|-- unit --|   a split: two units write
-///     head 1      |------- unit --------|         head 1      |-- unit --|-- unit --|   the states of their segments,
-///     one thread                                  four threads                          then both are merged
+///     head 0      |------- unit --------|         head 0      |-- unit --|-- unit --|   a split: two units leave
+///     head 1      |------- unit --------|         head 1      |-- unit --|-- unit --|   softmax states, which are
+///     one thread                                  four threads                          merged when all are done
 struct AttentionPlan {
   /// Costly ones first, so that threads finish together.
   private(set) var units: [Unit] = []
@@ -19,7 +19,7 @@ struct AttentionPlan {
   private(set) var splits: [Split] = []
   /// The most rows that a unit has.
   private(set) var rows = 0
-  /// Floats for the states of all segments of all splits.
+  /// Floats for the states of all splits.
   private(set) var stateFloats = 0
 
   struct Unit {

@@ -4,8 +4,8 @@
 //     row        |--- s0 ---|--- s1 ---|- s2 -|
 //     result     ((s0 + s1) + s2), whichever units computed them
 //
-// A unit merges its segments as it goes, or, where several units have the same rows, each writes the states of its
-// segments and `mergeAttention` merges them: the same sums in the same order.
+// A unit merges its segments as it goes. Where several units have the same rows, the first of them leaves what it merged,
+// the others leave the state of each of their segments, and `mergeAttention` merges all: the same sums in the same order.
 //
 // Merging a row costs 2 D multiply-adds and two exponentials a segment: under 2 % of the segment.
 import CPUIntrinsics
@@ -25,8 +25,11 @@ extension AttentionState {
 
 /// Floats of the states of `rows` rows of one segment.
 public func attentionStateFloats(rows: Int, headDimension: Int) -> Int {
-  ((rows &+ 15) & ~15) &* (((headDimension &+ 15) & ~15) &+ 2)
+  wholeVectors(rows) &* (wholeVectors(headDimension) &+ 2)
 }
+
+@inline(__always)
+private func wholeVectors(_ count: Int) -> Int { (count &+ 15) & ~15 }
 
 extension AttentionState {
   /// Rows `first ..< first + count` have seen nothing.
@@ -55,10 +58,9 @@ extension AttentionBlocks {
   /// The unit's memory for the state of the segment that begins at `position`; of the first unit, for all of its.
   @inline(__always)
   func state(at position: Int) -> AttentionState {
-    let padded = shape.padded, capacity = (rows &+ 15) & ~15
     let number = (position &- span.from) / attention_segment
-    return AttentionState(
-      span.states.unsafelyUnwrapped + number &* capacity &* (padded &+ 2), capacity, padded)
+    let floats = attentionStateFloats(rows: rows, headDimension: shape.headDimension)
+    return AttentionState(span.states.unsafelyUnwrapped + number &* floats, wholeVectors(rows), shape.padded)
   }
 }
 
@@ -100,7 +102,7 @@ func keepSegment(_ blocks: AttentionBlocks, _ first: Int, _ count: Int, at end: 
 @inline(never)
 func endSegmentOfLanes(_ blocks: AttentionBlocks, _ first: Int, _ count: Int, at end: Int) {
   let padded = blocks.shape.padded, scratch = blocks.scratch, lanes = scratch.laneSegment
-  let vectors = (count &+ 15) / 16
+  let vectors = wholeVectors(count) / 16
   if blocks.merges {
     for n in 0..<vectors { mergeLanes(lanes, into: scratch.laneMerged, n, padded) }
   } else {
@@ -110,8 +112,8 @@ func endSegmentOfLanes(_ blocks: AttentionBlocks, _ first: Int, _ count: Int, at
   lanes.clear(0, vectors &* 16, padded)
 }
 
-/// Merges the states of the `count` segments of some rows, and writes these rows' output.
-/// - states: of the first segment, then of each that follows, `attentionStateFloats` each; changed.
+/// Merges `count` states of some rows, and writes these rows' output.
+/// - states: of the unit that begins first, then of each segment that follows, `attentionStateFloats` each; changed.
 @inline(never)
 public func mergeAttention(
   queryHeads: Int, keyValueHeads: Int, headDimension: Int, _ states: UnsafeMutablePointer<Float>, count: Int,
@@ -123,7 +125,8 @@ public func mergeAttention(
   )
   var rows = 0
   for part in parts { rows &+= part.rows }
-  let padded = shape.padded, capacity = (rows &+ 15) & ~15, floats = capacity &* (padded &+ 2)
+  let padded = shape.padded, capacity = wholeVectors(rows)
+  let floats = attentionStateFloats(rows: rows, headDimension: headDimension)
   let merged = AttentionState(states, capacity, padded)
   for number in 1..<max(1, count) {
     merge(AttentionState(states + number &* floats, capacity, padded), into: merged, 0, rows, padded, scratch)

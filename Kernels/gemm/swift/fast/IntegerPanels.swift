@@ -169,9 +169,9 @@ private struct Dots<let T: Int> {
   var h = InlineArray<T, IntLanes>(repeating: IntLanes())
   var l = InlineArray<T, IntLanes>(repeating: IntLanes())
   @inline(__always) init() {}
-  /// 255 h + l + offset as floats. At most 255 * 32512 * 32 < 2^28.
-  @inline(__always) func joined(_ i: Int, offset: IntLanes = IntLanes()) -> Lanes {
-    floats((h[unchecked: i] &<< 8) &- h[unchecked: i] &+ l[unchecked: i] &+ offset)
+  /// 255 h + l as floats. At most 255 * 32512 * 32 < 2^28.
+  @inline(__always) func joined(_ i: Int) -> Lanes {
+    floats((h[unchecked: i] &<< 8) &- h[unchecked: i] &+ l[unchecked: i])
   }
 }
 
@@ -248,6 +248,7 @@ private enum ByteSymmetricHalf: PanelLayout {
   ) {
     var c = Dots<T>()
     let blocks = call.K / 32
+    // Sums begin with what is to be taken off for weights that are kept 128 too large.
     unrolled(rows) { r in
       let row = at &+ r &* blocks
       let offset = signedOffset(call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1])
