@@ -15,6 +15,7 @@ public struct DecoderRunner: ModelRunning {
   private let stream: any ExecutionStream
   private let switchboard: KernelSwitchboard?
   private var logits: Tensor
+  private var paused: Paused?
   /// The slots that pages are copied to, if there is a second level.
   private let pageFile: PageFile?
   private let report: @Sendable (String) -> Void
@@ -45,12 +46,42 @@ public struct DecoderRunner: ModelRunning {
 
   public var vocabularySize: Int { model.configuration.vocabularySize }
 
-  public mutating func betweenSteps() -> Bool { switchboard?.betweenSteps() ?? false }
+  public mutating func betweenSteps() -> Bool {
+    guard let switchboard, switchboard.betweenSteps() else { return false }
+    paused = nil
+    return true
+  }
 
-  public mutating func forward(_ batch: Batch) throws {
+  /// Only where layers have been computed when their kernels return.
+  public var canShed: Bool { stream.device == .cpu }
+
+  public mutating func forward(_ batch: Batch, isLate: LayerCheck?) throws {
     // Guesses do not make a prompt of a decoding sequence.
     stream.phase = batch.sequences.allSatisfy { $0.tokens.count - $0.drafts == 1 } ? .decode : .prefill
-    logits = try model.forward(Self.forwardBatch(batch), kv: kv, workspace: workspace, on: stream)
+    let shedding = shedding(batch, isLate)
+    paused = nil
+    let result = try model.forward(
+      Self.forwardBatch(batch), kv: kv, workspace: workspace, shedding: shedding, on: stream)
+    logits = result.logits
+    if let rows = result.shed, let limit = batch.limit {
+      paused = Paused(sequences: Array(batch.sequences[limit.kept...]), rows: rows)
+    }
+  }
+
+  /// What the last step has shed.
+  private struct Paused {
+    let sequences: [BatchSequence]
+    let rows: PausedRows
+  }
+
+  /// What was shed comes in where it left, if it is all there again: the same tokens in the same pages, which nobody has
+  /// written since. Otherwise it is computed from the beginning.
+  private func shedding(_ batch: Batch, _ isLate: LayerCheck?) -> Shedding? {
+    if let isLate, let limit = batch.limit { return Shedding(kept: limit.kept, isDue: isLate) }
+    guard let paused, batch.resumes, batch.copies.isEmpty, batch.sequences.count > paused.sequences.count,
+      batch.sequences.suffix(paused.sequences.count).elementsEqual(paused.sequences)
+    else { return nil }
+    return Shedding(kept: batch.sequences.count - paused.sequences.count, resumed: paused.rows) { _, _ in false }
   }
 
   public mutating func copy(_ copies: [PageCopy]) -> [Bool] {

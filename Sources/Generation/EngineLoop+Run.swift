@@ -18,9 +18,11 @@ struct SampledRow {
 
 extension EngineLoop {
   /// Runs the model on the batch and chooses the tokens. Rows fail alone, the batch only as a whole.
-  mutating func run(_ batch: Batch) -> StepOutcome {
+  /// - batch: what the step has shed is out of it afterwards.
+  mutating func run(_ batch: inout Batch, pace: StepPace?) -> StepOutcome {
     do {
-      try runner.forward(batch)
+      try runner.forward(batch, isLate: pace?.isLate)
+      if pace?.wholeSeconds != nil { batch = scheduler.shed(batch) }
       return .sampled(try sample(batch))
     } catch {
       return .failed("the step failed: \(error)")

@@ -33,6 +33,7 @@ struct EngineLoop: ~Copyable {
     (self.runner, self.inbox, self.statistics, self.makeDecoder) = (runner, inbox, statistics, makeDecoder)
     self.clock = clock
     scheduler.secondsPerPageCopy = runner.secondsPerPageCopy
+    scheduler.canShed = runner.canShed
     publish()
   }
 
@@ -59,11 +60,13 @@ struct EngineLoop: ~Copyable {
       for entry in batch.sequences { active[entry.handle]?.times.schedule(at: start, &counted.latencies) }
       let copySeconds = copy(batch, since: start)
       guard let copySeconds else { return }  // the batch is void: what follows is decided anew
-      let outcome = run(batch)
+      let planned = batch, pace = batch.limit.map { StepPace($0, start: start, clock: clock) }
+      let outcome = run(&batch, pace: pace)
       commit(batch, outcome, StepSpan(start: start, end: clock()))
       guard case .sampled = outcome else { return }
       let now = clock()
-      scheduler.observe(batch, seconds: now - start - copySeconds)
+      let whole = pace?.wholeSeconds
+      scheduler.observe(planned, seconds: (whole ?? now - start) - copySeconds, hasShed: whole != nil)
       guard batch.rounds > 1, !inbox.hasArrivals else { return }
       startRound()
       guard let next = scheduler.scheduleNext(after: batch) else { return }
@@ -192,6 +195,7 @@ struct EngineLoop: ~Copyable {
     (counted.cachedPages, counted.prefixCache) = (scheduler.cachedPages, scheduler.cacheStatistics)
     (counted.preemptions, counted.tokensPerSecond) = (scheduler.preemptions, rate.tokensPerSecond)
     (counted.swaps, counted.failedCopies) = (scheduler.swaps, scheduler.failedCopies)
+    counted.shedChunks = scheduler.shedChunks
     (counted.draftedTokens, counted.acceptedTokens) = (scheduler.draftedTokens, scheduler.acceptedTokens)
     (counted.secondLevelCachedPages, counted.secondLevelLentPages) = scheduler.secondLevelPages
     let snapshot = counted

@@ -21,6 +21,9 @@ public struct Draw: Sendable, Hashable {
   }
 }
 
+/// Whether a step is late after so many layers of all.
+public typealias LayerCheck = (_ layers: Int, _ count: Int) -> Bool
+
 /// What the engine needs of a model: weights, KV memory and kernels behind three calls.
 ///
 /// A runner is made on the engine's thread and never leaves it, so it need not be `Sendable`.
@@ -44,14 +47,20 @@ public protocol ModelRunning {
   /// The file that keeps the prefix cache while the engine does not run; nil for none.
   var savedCache: SavedCache? { get }
 
+  /// Whether `forward` asks whether a step with a limit is late.
+  var canShed: Bool { get }
+
   /// Runs the batch: computes keys and values of all its tokens into their pages, and the logits that are wanted.
   ///
   /// Slots of a page hold what the last batch that wrote them put there; a page that was given to another sequence is
   /// overwritten from its beginning before it is read. Sequences with the same tokens share full pages: a sequence may
   /// start behind pages that another filled, and nobody writes them any more.
+  /// - isLate: of a batch with a limit: asked after each layer, with how many are done and how many there are. Once it
+  ///   says yes, the rest is computed for the sequences only that the limit keeps, as if the others were not in the batch:
+  ///   their new slots hold anything. A batch that `resumes` has them again.
   /// - Throws: when the step cannot be run; every request of the batch fails with the error's description, and the
   ///   runner must be able to run other batches afterwards.
-  mutating func forward(_ batch: Batch) throws
+  mutating func forward(_ batch: Batch, isLate: LayerCheck?) throws
 
   /// The logits of one row, [vocabulary] float32: the rows of the last batch's sequences one after the other, for each
   /// those of its last `rowCount` tokens. Valid and writable until the next `forward`; the engine applies bias and penalties in place.
@@ -64,6 +73,7 @@ public protocol ModelRunning {
 }
 
 extension ModelRunning {
+  public var canShed: Bool { false }
   public mutating func betweenSteps() -> Bool { false }
   /// Without a second level there is nothing to copy, and no copy can be made.
   public mutating func copy(_ copies: [PageCopy]) -> [Bool] { copies.map { _ in true } }

@@ -41,9 +41,17 @@ public struct Batch: Sendable, Hashable {
   public let copies: [PageCopy]
   /// Steps that may be run by `Scheduler.scheduleNext` before the next decision, this one included.
   public let rounds: Int
+  /// Set when the step may shed the chunks of prompts that it has beside decoding sequences.
+  public let limit: StepLimit?
+  /// Set when it has chunks that the last step has shed.
+  public let resumes: Bool
 
-  public init(sequences: [BatchSequence], pageSize: Int, copies: [PageCopy] = [], rounds: Int = 1) {
+  public init(
+    sequences: [BatchSequence], pageSize: Int, copies: [PageCopy] = [], rounds: Int = 1, limit: StepLimit? = nil,
+    resumes: Bool = false
+  ) {
     (self.sequences, self.pageSize, self.copies, self.rounds) = (sequences, pageSize, copies, rounds)
+    (self.limit, self.resumes) = (limit, resumes)
   }
 
   /// Tokens to process in this step, of all sequences.

@@ -39,7 +39,7 @@ extension Scheduler {
     var plan = StepPlan(budget: configuration.maxBatchTokens)
     for handle in running {
       guard let start = sequences[handle]?.table.tokenCount else { continue }
-      plan.add(Grant(handle: handle, start: start, tokens: 1, rows: 1))
+      plan.add(Grant(handle: handle, start: start, tokens: 1, rows: 1, isDecoding: true))
     }
     plan.hasDecoding = true
     addDrafts(&plan)

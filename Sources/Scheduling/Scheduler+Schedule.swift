@@ -7,7 +7,8 @@ extension Scheduler {
   private static let leastLoads = 8
 
   /// How long a step may take that others wait for: not all of the target, since a token still has to reach its reader.
-  var stepTarget: Double? { configuration.interTokenTarget.map { $0 * 0.98 } }
+  /// One that can shed has room for short stalls.
+  var stepTarget: Double? { configuration.interTokenTarget.map { $0 * (mayShed ? 0.95 : 0.98) } }
 
   /// Puts the next step together: every decoding sequence, then chunks of prompts, oldest first, then waiting requests
   /// in the order of the policy, within the token budget and the time between tokens.
@@ -18,6 +19,8 @@ extension Scheduler {
     precondition(!hasBatchInFlight, "the last batch was neither committed nor failed")
     clock += 1
     weighCopies()
+    let resumes = !shedTokens.isEmpty
+    defer { shedTokens = [:] }
     var plan = StepPlan(budget: configuration.maxBatchTokens)
     grantRunning(&plan, decoding: true)
     grantRunning(&plan, decoding: false)
@@ -28,10 +31,11 @@ extension Scheduler {
     }
     let rounds = reserveRounds(plan)
     addDrafts(&plan)
+    let limit = limit(plan)
     hasBatchInFlight = true
     return Batch(
       sequences: plan.grants.compactMap { batchSequence($0) }, pageSize: configuration.pageSize,
-      copies: cache.takeCopies(), rounds: rounds)
+      copies: cache.takeCopies(), rounds: rounds, limit: limit, resumes: resumes)
   }
 
   /// Gives tokens and pages to the running sequences of one phase. Preemption takes sequences out of `running` that are
@@ -48,7 +52,7 @@ extension Scheduler {
       }
       let start = sequence.table.tokenCount
       var wanted = min(sequence.remaining, plan.budget)
-      if !decoding { wanted = chunk(wanted, after: start, plan) }
+      if !decoding { wanted = shedTokens[handle].map { min($0, wanted) } ?? chunk(wanted, after: start, plan) }
       let tokens = wanted > 0 ? makeRoom(for: handle, wanted: wanted, &plan) : 0
       guard tokens > 0 else { continue }  // stalls with its pages until older sequences finish or take them
       grant(handle, start: start, tokens: tokens, isDecoding: decoding, &plan)
@@ -58,7 +62,7 @@ extension Scheduler {
   /// How many pages may be loaded in this step without anybody waiting too long for a token; a few in any case.
   private func loadLimit(_ plan: borrowing StepPlan) -> Int {
     guard let target = stepTarget, plan.hasDecoding, secondsPerPageCopy > 0 else { return .max }
-    let left = target - stepCosts.upperBound(plan.shape) - plan.copySeconds
+    let left = target - upperBound(plan.shape) - plan.copySeconds
     return max(Self.leastLoads, Int(left / secondsPerPageCopy))
   }
 
@@ -74,7 +78,7 @@ extension Scheduler {
 
   private mutating func grant(_ handle: Int, start: Int, tokens: Int, isDecoding: Bool, _ plan: inout StepPlan) {
     let isLast = sequences[handle].map { start + tokens == $0.tokens.count } ?? false
-    plan.add(Grant(handle: handle, start: start, tokens: tokens, rows: isLast ? 1 : 0))
+    plan.add(Grant(handle: handle, start: start, tokens: tokens, rows: isLast ? 1 : 0, isDecoding: isDecoding))
     if isDecoding { plan.hasDecoding = true } else { plan.hasPrefill = true }
   }
 
@@ -86,7 +90,7 @@ extension Scheduler {
       let count = (fits + exceeds) / 2
       var shape = plan.shape
       shape.add(count: count, after: start, rows: 0)
-      if stepCosts.upperBound(shape) + plan.copySeconds <= target { fits = count } else { exceeds = count }
+      if upperBound(shape) + plan.copySeconds <= target { fits = count } else { exceeds = count }
     }
     return max(fits, plan.hasPrefill ? 0 : min(wanted, Self.leastChunk))
   }

@@ -60,6 +60,12 @@ public struct Scheduler: ~Copyable {
   public private(set) var stepCosts: StepCostModel
   /// What it takes to copy a page to the second level or back, as the caller measured it.
   public var secondsPerPageCopy = 0.0
+  /// Whether the caller's steps shed chunks of prompts when they are late; then batches have limits.
+  public var canShed = false
+  /// Chunks of prompts that steps have shed.
+  public internal(set) var shedChunks = 0
+  /// Of the last step: how many tokens, by handle.
+  var shedTokens: [Int: Int] = [:]
 
   /// A scheduler without requests.
   /// - Parameter costs: a rough guess of what steps cost, until some were seen.
@@ -140,8 +146,12 @@ public struct Scheduler: ~Copyable {
     return cache.evict(.max)
   }
 
-  /// Learns what a step cost, from its schedule to its commit.
-  public mutating func observe(_ batch: Batch, seconds: Double) { stepCosts.observe(batch.shape, seconds: seconds) }
+  /// Learns what a step cost, from its schedule to its commit; nothing of one that had only the rest of a chunk to compute.
+  /// - batch: as it was scheduled. hasShed: whether some of it was shed; `seconds` are what it would have cost otherwise.
+  public mutating func observe(_ batch: Batch, seconds: Double, hasShed: Bool = false) {
+    if batch.resumes { return }
+    stepCosts.observe(batch.shape, seconds: seconds, canShed: batch.limit != nil, hasShed: hasShed)
+  }
 
   /// From now on nothing is shared with what was computed before: the model computes something else than it did.
   /// Requests that are live go on with what they have; it is not shared with requests that come after this.

@@ -9,6 +9,8 @@ public struct StepCostModel: Sendable {
   public private(set) var costs: StepCosts
   /// By the order of magnitude of the estimated time. Short steps are held up by more, in proportion, than long ones.
   private var errors = [Errors](repeating: Errors(), count: Self.classCount)
+  /// Of steps that could shed what made them late; they are all planned to be about as long.
+  private var sheddingErrors = SheddingErrors()
   private var prior: StepCosts
   private var classes = [Sums](repeating: Sums(), count: Self.classCount)
   private var seen = 0
@@ -28,9 +30,10 @@ public struct StepCostModel: Sendable {
   public static let roughPrior = StepCosts(fixed: 5e-3, perToken: 1e-3, perPair: 5e-7, perRow: 2e-4)
 
   /// The seconds that a step of this size will hardly exceed: the estimate, times what steps that long took of theirs.
-  public func upperBound(_ shape: StepShape) -> Double {
+  /// - canShed: whether one that would exceed it can shed what makes it late: then it may more often.
+  public func upperBound(_ shape: StepShape, canShed: Bool = false) -> Double {
     let seconds = costs.seconds(shape)
-    return seconds * errors[Self.timeClass(seconds)].upperBound
+    return seconds * (canShed ? sheddingErrors.upperBound : errors[Self.timeClass(seconds)].upperBound)
   }
 
   /// What steps took, as parts of the estimate. What slows a machine down lasts for several steps, so that the last few
@@ -52,6 +55,25 @@ public struct StepCostModel: Sendable {
     var upperBound: Double { min(2, max(0.7, level * (1 + 3 * squaredSurprise.squareRoot()))) }
   }
 
+  /// The same where a late step does little harm. Stalls are left out: what they make late is shed.
+  private struct SheddingErrors {
+    private(set) var level = 1.0
+    /// What nine steps of ten surprise by at most, followed step by step (Robbins & Monro 1951).
+    private var margin = 0.05
+    private static let stall = 0.1
+
+    mutating func add(_ error: Double) {
+      let surprise = error / level - 1
+      if abs(surprise) < Self.stall { margin = max(0.01, margin + 0.01 * (surprise > margin ? 0.9 : -0.1)) }
+      level = min(2, max(0.7, level * (1 + 0.3 * min(Self.stall, max(-Self.stall, surprise)))))
+    }
+
+    var upperBound: Double { level * (1 + margin) }
+  }
+
+  /// The seconds that a step of this size, which can shed, will probably take.
+  func expected(_ shape: StepShape) -> Double { costs.seconds(shape) * sheddingErrors.level }
+
   /// The order of magnitude of a time, from a millisecond on.
   private static func timeClass(_ seconds: Double) -> Int {
     guard seconds > 0 else { return 0 }
@@ -65,7 +87,9 @@ public struct StepCostModel: Sendable {
   }
 
   /// Takes a step in.
-  public mutating func observe(_ shape: StepShape, seconds: Double) {
+  /// - canShed: whether it could shed what made it late. hasShed: whether it has, and `seconds` are what it would have
+  ///   taken otherwise.
+  public mutating func observe(_ shape: StepShape, seconds: Double, canShed: Bool = false, hasShed: Bool = false) {
     guard shape.tokens > 0, seconds > 0, seconds.isFinite else { return }
     if seen == 0 { scalePrior(to: seconds, shape) }
     let expected = costs.seconds(shape)
@@ -73,6 +97,8 @@ public struct StepCostModel: Sendable {
     let seconds = seen >= 16 ? min(seconds, 3 * expected) : seconds
     let filed = Self.fileNumber(shape)
     if seen >= 16 { addError(seconds / expected, to: Self.timeClass(expected)) }
+    if seen >= 16, canShed { sheddingErrors.add(seconds / expected) }
+    if hasShed { return }
     seen += 1
     classes[filed].fade(Self.memory)
     classes[filed].add(

@@ -6,6 +6,7 @@ struct Grant {
   let tokens: Int
   /// Rows of logits without those of guesses: 1 or 0.
   let rows: Int
+  let isDecoding: Bool
   /// Tokens guessed behind the certain ones.
   var drafts: [Int32] = []
 }

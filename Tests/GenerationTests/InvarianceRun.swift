@@ -21,6 +21,8 @@ struct Cut: Sendable, CustomStringConvertible {
   var poolTokens = 8192, secondLevelTokens = 0
   var decodeRounds = 1, draftTokens = 0
   var layout = KVLayout.layerFirst
+  /// Whether chunks of prompts beside decoding sequences are shed, after another layer each time.
+  var sheds = false
   /// How often the same requests run one after the other on the same engine.
   var passes = 1
 }
@@ -59,17 +61,20 @@ final class InvarianceRun {
   init(_ path: String) throws { files = try ModelFiles.open(path) }
 
   /// What was counted in the last run.
-  private(set) var preemptions = 0, swaps = 0, loadedPages = 0, acceptedTokens = 0, rounds = 0, hitTokens = 0
+  private(set) var preemptions = 0, swaps = 0, loadedPages = 0, acceptedTokens = 0, rounds = 0
+  private(set) var hitTokens = 0, shedChunks = 0
 
   /// Runs the requests; compares logits with those of `expected` as they come, or keeps them when there are none.
   func run(_ cut: Cut, _ requests: [SuiteRequest], expected: [SuiteAnswer]? = nil) throws -> [SuiteAnswer] {
     let limits = try SchedulerConfiguration(
       pageSize: cut.pageSize, pageCount: cut.poolTokens / cut.pageSize, contextLength: Self.contextLength,
       vocabularySize: files.configuration.vocabularySize, maxBatchTokens: cut.maxBatchTokens,
-      maxRunning: cut.maxRunning, prefixCaching: cut.prefixCaching, decodeRounds: cut.decodeRounds,
+      maxRunning: cut.maxRunning, prefixCaching: cut.prefixCaching, interTokenTarget: cut.sheds ? 1e6 : nil,
+      decodeRounds: cut.decodeRounds,
       draftTokens: cut.draftTokens, secondLevelPages: cut.secondLevelTokens / cut.pageSize,
       preemption: cut.preemption ?? .cheapest)
     var runner = try makeRunner(cut, limits), scheduler = Scheduler(limits), answers: [SuiteAnswer] = []
+    scheduler.canShed = cut.sheds
     rounds = 0
     for _ in 0..<cut.passes {
       answers = requests.map { _ in SuiteAnswer() }
@@ -95,6 +100,7 @@ final class InvarianceRun {
       }
     }
     (preemptions, swaps, acceptedTokens) = (scheduler.preemptions, scheduler.swaps, scheduler.acceptedTokens)
+    shedChunks = scheduler.shedChunks
     (loadedPages, hitTokens) = (scheduler.cacheStatistics.loadedPages, scheduler.cacheStatistics.hitTokens)
     return answers
   }
@@ -125,7 +131,13 @@ final class InvarianceRun {
     guard scheduler.noteCopies(batch, failed: failed) else {
       throw Problem(description: "\(cut): a page could not be copied")
     }
-    try runner.forward(batch)
+    var batch = batch, hasShed = false
+    let layer = 1 + scheduler.shedChunks * 7 % (files.configuration.layerCount - 1)
+    try runner.forward(batch) { layers, _ in
+      hasShed = layers == layer
+      return hasShed
+    }
+    if hasShed { batch = scheduler.shed(batch) }
     var draws: [Draw] = []
     for entry in batch.sequences {
       let number = numbers[entry.handle] ?? 0

@@ -43,6 +43,10 @@ struct InvarianceSuite {
       secondLevelTokens: 8192, passes: 2),
     Cut(description: "eight steps at a time", decodeRounds: 8),
     Cut(description: "eight steps and five guesses at a time", decodeRounds: 8, draftTokens: 5),
+    Cut(description: "chunks of 16, every other shed", maxBatchTokens: 16, prefixCaching: false, sheds: true),
+    Cut(
+      description: "chunks of 40, shed and preempted", maxRunning: 16, maxBatchTokens: 40, preemption: .swap,
+      secondLevelTokens: 8192, draftTokens: 3, sheds: true),
     Cut(description: "a small pool", maxRunning: 32, poolTokens: 320, secondLevelTokens: 640),
   ]
 
@@ -60,6 +64,7 @@ struct InvarianceSuite {
       #expect(cut.preemption != .swap || run.swaps > 20 && run.loadedPages > 20, "\(cut): \(run.swaps) swaps")
       #expect(!cut.evictsCache || run.loadedPages > 50, "\(cut): \(run.loadedPages) pages came back")
       #expect(cut.passes == 1 || run.hitTokens > 1000, "\(cut): \(run.hitTokens) tokens were found")
+      #expect(!cut.sheds || run.shedChunks > 30, "\(cut): \(run.shedChunks) chunks were shed")
       #expect(cut.decodeRounds == 1 || run.rounds > 0, "\(cut)")
     }
   }

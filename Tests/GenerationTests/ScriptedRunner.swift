@@ -26,6 +26,9 @@ final class ScriptedRunner: ModelRunning {
     var afterSampling: @Sendable ([Int32]) throws -> [Int32] = { $0 }
     /// Whether most tokens go round in a circle, so that guesses hold.
     var isRepetitive = false
+    /// Called after each of the layers, with what goes through them; then the model can shed.
+    var afterLayer: (@Sendable (Batch) -> Void)?
+    static let layers = 10
     /// Which copies between the levels go wrong.
     var isFailing: @Sendable (PageCopy) -> Bool = { _ in false }
   }
@@ -54,18 +57,29 @@ final class ScriptedRunner: ModelRunning {
     }
   }
 
-  func forward(_ batch: Batch) throws {
+  var canShed: Bool { script.afterLayer != nil }
+
+  /// With as many layers as the script says; what is shed leaves garbage.
+  func forward(_ batch: Batch, isLate: LayerCheck?) throws {
     try script.beforeStep(batch)
-    func slot(_ entry: BatchSequence, _ position: Int) -> Int {
-      Int(entry.pages[position / batch.pageSize]) * batch.pageSize + position % batch.pageSize
+    var batch = batch
+    for layer in 1...Script.layers {
+      script.afterLayer?(batch)
+      guard let isLate, let limit = batch.limit, isLate(layer, Script.layers) else { continue }
+      for entry in batch.sequences[limit.kept...] {
+        for position in entry.startPosition..<entry.endPosition { slots[slot(entry, position, batch)] = -9 }
+      }
+      batch = Batch(sequences: Array(batch.sequences[..<limit.kept]), pageSize: batch.pageSize)
     }
     for entry in batch.sequences {
-      for (offset, token) in entry.tokens.enumerated() { slots[slot(entry, entry.startPosition + offset)] = token }
+      for (offset, token) in entry.tokens.enumerated() {
+        slots[slot(entry, entry.startPosition + offset, batch)] = token
+      }
     }
     rowCount = 0
     for entry in batch.sequences where entry.samples {
       for end in entry.endPosition - entry.drafts...entry.endPosition {
-        let hash = Self.hash((0..<end).lazy.map { self.slots[slot(entry, $0)] })
+        let hash = Self.hash((0..<end).lazy.map { self.slots[self.slot(entry, $0, batch)] })
         let row = logits(rowCount)
         for token in 0..<Self.vocabulary { row[token] = Self.logit(of: token, after: hash) }
         if script.isRepetitive { row[Self.expected(after: hash, end)] += 9 }
@@ -73,6 +87,10 @@ final class ScriptedRunner: ModelRunning {
         rowCount += 1
       }
     }
+  }
+
+  private func slot(_ entry: BatchSequence, _ position: Int, _ batch: Batch) -> Int {
+    Int(entry.pages[position / batch.pageSize]) * batch.pageSize + position % batch.pageSize
   }
 
   func logits(_ row: Int) -> UnsafeMutableBufferPointer<Float> {

@@ -56,6 +56,13 @@ public struct NullModel {
     return sampled
   }
 
+  /// Leaves garbage where these sequences would have written.
+  public mutating func spoil(_ sequences: ArraySlice<BatchSequence>, _ batch: Batch) {
+    for entry in sequences {
+      for position in entry.startPosition..<entry.endPosition { slots[Self.slot(position, entry, batch)] = 0xBAD }
+    }
+  }
+
   private static func slot(_ position: Int, _ entry: BatchSequence, _ batch: Batch) -> Int {
     Int(entry.pages[position / batch.pageSize]) * batch.pageSize + position % batch.pageSize
   }

@@ -14,6 +14,8 @@ public enum SchedulerOperation: Sendable, CustomStringConvertible {
   case failedStep
   /// A step in which one of the rows has no token.
   case stepWithBrokenRow(Int)
+  /// A step that sheds the chunks of prompts, if it may.
+  case stepThatSheds
   /// A step in which one of the copies between the levels fails.
   case stepWithBrokenCopy(Int)
 
@@ -28,6 +30,7 @@ public enum SchedulerOperation: Sendable, CustomStringConvertible {
     case .step: ".step,"
     case .failedStep: ".failedStep,"
     case .stepWithBrokenRow(let row): ".stepWithBrokenRow(\(row)),"
+    case .stepThatSheds: ".stepThatSheds,"
     case .stepWithBrokenCopy(let copy): ".stepWithBrokenCopy(\(copy)),"
     }
   }
@@ -53,6 +56,7 @@ public enum SchedulerOperation: Sendable, CustomStringConvertible {
     case 31: return .failedStep
     case 32: return .stepWithBrokenRow(Int.random(in: 0..<16, using: &random))
     case 33, 34: return .stepWithBrokenCopy(Int.random(in: 0..<16, using: &random))
+    case 35..<45: return .stepThatSheds
     default: return .step
     }
   }
@@ -82,6 +86,8 @@ public final class SchedulerContest {
   private var ended: Set<Int> = []
   private var oldest = -1
   private var stepsOfOldest = 0
+  /// What the last step has shed.
+  private var shed: [BatchSequence] = [], preemptionsBefore = 0
   /// Steps that followed another without a decision.
   private var rounds = 0
 
@@ -90,13 +96,14 @@ public final class SchedulerContest {
     scheduler = Scheduler(configuration)
     // So that a step has time for few pages where there is a target.
     scheduler.secondsPerPageCopy = [0, 1e-5, 1e-3][configuration.pageCount % 3]
+    scheduler.canShed = configuration.pageCount % 2 == 0
     model = NullModel(configuration)
   }
 
   /// Tokens that were guessed and held, and pages that came back from the second level, of all contests; so that a test can
   /// tell that such things happened.
   public struct Seen: Sendable {
-    public var accepted = 0, loaded = 0, swaps = 0, failedCopies = 0, rounds = 0
+    public var accepted = 0, loaded = 0, swaps = 0, failedCopies = 0, rounds = 0, shed = 0
     public init() {}
   }
 
@@ -111,6 +118,7 @@ public final class SchedulerContest {
       seen.swaps += contest.scheduler.swaps
       seen.failedCopies += contest.scheduler.failedCopies
       seen.rounds += contest.rounds
+      seen.shed += contest.scheduler.shedChunks
     }
     do {
       for operation in operations {
@@ -152,7 +160,7 @@ public final class SchedulerContest {
     case .preempt(let method): scheduler.preemptNewest(by: method)
     case .clearCache: scheduler.clearCache()
     case .evictCache: scheduler.evictCache()
-    case .step, .failedStep, .stepWithBrokenRow, .stepWithBrokenCopy: try step(operation)
+    case .step, .failedStep, .stepWithBrokenRow, .stepThatSheds, .stepWithBrokenCopy: try step(operation)
     }
   }
 
@@ -199,10 +207,12 @@ public final class SchedulerContest {
 
   private func step(_ operation: SchedulerOperation) throws {
     guard var batch = scheduler.schedule() else {
+      shed = []
       try require(live.isEmpty, "\(live.count) are live, but nothing is scheduled")
       return
     }
     try checkFairness(batch)
+    try checkShed(batch)
     while true {
       guard try copy(batch, operation) else { return }
       guard try run(batch, operation), batch.rounds > 1, let next = scheduler.scheduleNext(after: batch) else { return }
@@ -223,6 +233,14 @@ public final class SchedulerContest {
   /// - Returns: whether it was committed.
   private func run(_ batch: Batch, _ operation: SchedulerOperation) throws -> Bool {
     try checkShape(of: batch)
+    let scheduled = batch
+    var batch = batch
+    if case .stepThatSheds = operation, let limit = batch.limit {
+      shed = Array(batch.sequences[limit.kept...])
+      preemptionsBefore = scheduler.preemptions
+      model.spoil(batch.sequences[limit.kept...], batch)
+      batch = scheduler.shed(batch)
+    }
     if case .failedStep = operation {
       for update in scheduler.fail(batch) { try end(update, .failed) }
       return false
@@ -233,8 +251,26 @@ public final class SchedulerContest {
     var brokenRow: Int?
     if case .stepWithBrokenRow(let row) = operation, !sampled.isEmpty { brokenRow = row % sampled.count }
     try commit(batch, sampled, brokenRow)
-    scheduler.observe(batch, seconds: 1e-3 * Double(5 + batch.tokenCount % 7))
+    scheduler.observe(scheduled, seconds: 1e-3 * Double(5 + batch.tokenCount % 7), hasShed: !shed.isEmpty)
     return true
+  }
+
+  /// A limit keeps those that decode, and what the last step has shed comes again as it was: with fewer tokens where others
+  /// take the budget, and anew where it was preempted.
+  private func checkShed(_ batch: Batch) throws {
+    defer { shed = [] }
+    if let limit = batch.limit {
+      try require((1..<batch.sequences.count).contains(limit.kept) && shed.isEmpty, "\(batch) has the limit \(limit)")
+      for entry in batch.sequences[..<limit.kept] {
+        try require(entry.samples && entry.tokens.count == entry.drafts + 1, "\(entry) is kept and does not decode")
+      }
+    }
+    try require(batch.resumes == !shed.isEmpty, "\(batch) resumes: \(batch.resumes)")
+    for entry in batch.sequences where scheduler.preemptions == preemptionsBefore {
+      guard let before = shed.first(where: { $0.handle == entry.handle && $0.startPosition == entry.startPosition })
+      else { continue }
+      try require(entry.tokens.count <= before.tokens.count, "\(entry) comes again with more than \(before)")
+    }
   }
 
   /// What is to be chosen from each row: behind the certain tokens, and behind each guess.

@@ -37,6 +37,13 @@ struct SequenceRunner {
 
   /// One step. Returns the logits of each piece's wanted rows, in order.
   func step(_ pieces: [Piece], observe: ((Int, Tensor) -> Void)? = nil) throws -> [[Float]] {
+    try step(pieces, shedding: nil, observe: observe).logits
+  }
+
+  /// One step that may leave the last pieces out. Returns the logits of what was computed, and the rows that were left out.
+  func step(
+    _ pieces: [Piece], shedding: Shedding?, observe: ((Int, Tensor) -> Void)? = nil
+  ) throws -> (logits: [[Float]], shed: PausedRows?) {
     var tokens: [Int32] = [], positions: [Int32] = [], slots: [Int32] = []
     var qo: [Int32] = [0], table: [Int32] = [0], pages: [Int32] = [], last: [Int32] = [], rows: [Int] = []
     let quarter = kv.pageCount / 4
@@ -59,9 +66,10 @@ struct SequenceRunner {
     let batch = ForwardBatch(
       tokens: tokens, positions: positions, slots: slots, qoIndptr: qo, kvIndptr: table, kvIndices: pages,
       kvLastPageLen: last, sampledRows: rows)
-    let logits = try decoder.forward(batch, kv: kv, workspace: workspace, on: stream, observe: observe)
+    let (logits, shed) = try decoder.forward(
+      batch, kv: kv, workspace: workspace, shedding: shedding, on: stream, observe: observe)
     let width = logits.shape[1], values = logits.floats
-    return (0..<rows.count).map { Array(values[$0 * width..<($0 + 1) * width]) }
+    return ((0..<logits.shape[0]).map { Array(values[$0 * width..<($0 + 1) * width]) }, shed)
   }
 
   /// The prompt in one step, then greedy tokens one by one.

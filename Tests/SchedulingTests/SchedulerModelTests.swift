@@ -33,12 +33,13 @@ import Testing
     var random = SeededRandom(seed: 7)
     let configuration = try SchedulerConfiguration(
       pageSize: 4, pageCount: 30, contextLength: 80, vocabularySize: NullModel.vocabularySize, maxBatchTokens: 40,
-      maxRunning: 4, maxWaiting: 4, decodeRounds: 8, draftTokens: 5, secondLevelPages: 20, preemption: .swap)
+      maxRunning: 4, maxWaiting: 4, interTokenTarget: 1, decodeRounds: 8, draftTokens: 5, secondLevelPages: 20,
+      preemption: .swap)
     let operations = (0..<4000).map { _ in SchedulerOperation.random(configuration, using: &random) }
     var seen = SchedulerContest.Seen()
     let failure = SchedulerContest.failure(configuration, operations, seen: &seen)
     #expect(failure == nil)
-    let counts = [seen.accepted, seen.loaded, seen.swaps, seen.failedCopies, seen.rounds]
+    let counts = [seen.accepted, seen.loaded, seen.swaps, seen.failedCopies, seen.rounds, seen.shed]
     #expect(counts.allSatisfy { $0 > 3 }, "\(seen)")
   }
 }

@@ -11,6 +11,7 @@ import Testing
     (statistics.running, statistics.waiting) = (3, 5)
     (statistics.pageCount, statistics.freePages, statistics.cachedPages) = (100, 40, 35)
     (statistics.promptTokens, statistics.generatedTokens, statistics.computedTokens) = (700, 80, 500)
+    statistics.shedChunks = 5
     (statistics.preemptions, statistics.steps, statistics.submittedRequests) = (2, 90, 20)
     statistics.finishes = [.stop: 6, .length: 3, .cancelled: 2, .failed: 1]
     statistics.tokensPerSecond = 41.5
@@ -44,6 +45,7 @@ import Testing
       "sglang:prompt_tokens_total", "sglang:generation_tokens_total", "sglang:cached_tokens_total",
       "sglang:evicted_tokens_total", "sglang:num_requests_total", "sglang:num_aborted_requests_total",
       "sglang:num_retracted_requests_total", "swiftlet:steps_total", "swiftlet:computed_tokens_total",
+      "swiftlet:shed_chunks_total",
       "swiftlet:requests_total", "swiftlet:evicted_pages_total",
       "vllm:spec_decode_num_draft_tokens_total", "vllm:spec_decode_num_accepted_tokens_total", "swiftlet:swaps_total",
       "swiftlet:saved_pages_total", "swiftlet:loaded_pages_total", "swiftlet:failed_copies_total",
@@ -76,6 +78,7 @@ import Testing
       ("sglang:kv_available_tokens", "640"), ("sglang:kv_evictable_tokens", "560"), ("sglang:cache_hit_rate", "0.25"),
       ("sglang:gen_throughput", "41.5"), ("sglang:evicted_tokens_total", "112"), ("sglang:num_requests_total", "12"),
       ("sglang:num_aborted_requests_total", "2"), ("swiftlet:steps_total", "90"),
+      ("swiftlet:shed_chunks_total", "5"),
       ("swiftlet:evicted_pages_total", "7"), ("swiftlet:saved_pages_total", "31"),
       ("swiftlet:loaded_pages_total", "29"), ("swiftlet:second_level_hit_tokens_total", "480"),
       ("swiftlet:swaps_total", "4"), ("swiftlet:failed_copies_total", "1"),

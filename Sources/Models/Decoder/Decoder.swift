@@ -30,15 +30,25 @@ public final class Decoder: Model {
   /// - observe: called with the residual stream [tokens, hidden] after the embedding (-1) and after each layer; for
   ///   finding the layer where a port goes wrong.
   public func forward(
-    _ batch: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, on stream: any ExecutionStream,
-    observe: ((Int, Tensor) -> Void)?
-  ) throws(KernelError) -> Tensor {
-    let b = workspace.buffers(tokens: batch.tokenCount, sampledRows: batch.sampledRows.count)
+    _ whole: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, shedding: Shedding? = nil,
+    on stream: any ExecutionStream, observe: ((Int, Tensor) -> Void)?
+  ) throws(KernelError) -> (logits: Tensor, shed: PausedRows?) {
+    // The first rows of each buffer are those of the first sequences, however many there are.
+    func buffers(_ batch: ForwardBatch) -> DecoderWorkspace.Buffers {
+      workspace.buffers(tokens: batch.tokenCount, sampledRows: batch.sampledRows.count)
+    }
+    let kept = shedding.map { whole.first($0.kept) } ?? whole
+    var batch = shedding?.resumed == nil ? whole : kept, shed: PausedRows?
+    var b = buffers(batch)
     try embedding(batch.tokens, output: b.residual, on: stream)
     observe?(-1, b.residual)
-    guard let first = layers.first else { return b.logits }
+    guard let first = layers.first else { return (b.logits, nil) }
     try firstNorm(b.residual, weight: first.attentionNorm, output: b.normed, on: stream)
     for (i, layer) in layers.enumerated() {
+      if let resumed = shedding?.resumed, resumed.layer == i {
+        (batch, b) = (whole, buffers(whole))
+        resumed.put(into: b)
+      }
       try attend(layer, i, batch, kv, b, on: stream)
       try layer.kernels.addNorm(
         b.hidden, residual: b.residual, weight: layer.feedForwardNorm, output: b.normed, on: stream)
@@ -46,17 +56,21 @@ public final class Decoder: Model {
       let next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
       try layer.kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
       observe?(i, b.residual)
+      if shed == nil, let shedding, shedding.resumed == nil, shedding.isDue(i + 1, layers.count) {
+        shed = PausedRows(behind: kept.tokenCount, of: b, layer: i + 1)
+        (batch, b) = (kept, buffers(kept))
+      }
     }
     observe?(layers.count, b.normed)
     gatherRows(batch.sampledRows, of: b.normed, into: b.sampled)
     try head(b.sampled, output: b.logits, on: stream)
-    return b.logits
+    return (b.logits, shed)
   }
 
   public func forward(
-    _ batch: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, on stream: any ExecutionStream
-  ) throws(KernelError) -> Tensor {
-    try forward(batch, kv: kv, workspace: workspace, on: stream, observe: nil)
+    _ batch: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, shedding: Shedding?, on stream: any ExecutionStream
+  ) throws(KernelError) -> (logits: Tensor, shed: PausedRows?) {
+    try forward(batch, kv: kv, workspace: workspace, shedding: shedding, on: stream, observe: nil)
   }
 
   /// normed → hidden.

@@ -1,0 +1,59 @@
+import Models
+import TestSupport
+import Testing
+
+/// A pass that leaves its last sequences out after some layer, and a later one in which they come in there.
+@Suite struct SheddingTests {
+  private static let prompt: [Int32] = (0..<40).map { 5 + $0 * 7 % 50 }
+
+  private func runner() throws -> SequenceRunner {
+    try SequenceRunner(try ModelFiles.open(Fixtures.path("families/qwen3")), kernels: [.swiftFast, .swift], tokens: 64)
+  }
+
+  @Test func whatIsShedAndResumedGivesTheSameBitsAfterAnyLayer() throws {
+    let first = Array(Self.prompt[..<20]), chunk = Array(Self.prompt[20...])
+    // Two that decode, and a prompt of two chunks; each step alone is what is right.
+    let alone = try runner()
+    _ = try alone.step([.init(tokens: [9, 8, 7], slot: 1)])
+    _ = try alone.step([.init(tokens: [4], slot: 2)])
+    _ = try alone.step([.init(tokens: first)])
+    let tokens = try (3..<5).map { try alone.step([.init(tokens: [11], start: $0, slot: 1)])[0] }
+    let others = try (1..<3).map { try alone.step([.init(tokens: [12], start: $0, slot: 2)])[0] }
+    let rows = try alone.step([.init(tokens: chunk, start: 20, allRows: true)])
+    let layers = alone.decoder.configuration.layerCount
+    try #require(layers > 1)
+    for layer in 1..<layers {
+      let runner = try runner()
+      _ = try runner.step([
+        .init(tokens: [9, 8, 7], slot: 1), .init(tokens: [4], slot: 2), .init(tokens: first),
+      ])
+      func pieces(_ step: Int) -> [SequenceRunner.Piece] {
+        [
+          .init(tokens: [11], start: 3 + step, slot: 1), .init(tokens: [12], start: 1 + step, slot: 2),
+          .init(tokens: chunk, start: 20, allRows: true),
+        ]
+      }
+      var asked: [Int] = []
+      let cut = try runner.step(
+        pieces(0),
+        shedding: Shedding(kept: 2) { done, count in
+          asked.append(done)
+          #expect(count == layers)
+          return done == layer
+        })
+      #expect(asked == Array(1...layer), "asked until it is due")
+      let shed = try #require(cut.shed)
+      #expect(shed.layer == layer && cut.logits == [tokens[0], others[0]])
+      let whole = try runner.step(pieces(1), shedding: Shedding(kept: 2, resumed: shed) { _, _ in false })
+      #expect(whole.shed == nil && whole.logits == [tokens[1], others[1]] + rows, "shed after layer \(layer)")
+    }
+  }
+
+  @Test func aPassThatIsNotLateIsWhole() throws {
+    let runner = try runner()
+    let pieces = [SequenceRunner.Piece(tokens: [9], slot: 1), .init(tokens: Self.prompt)]
+    let whole = try runner.step(pieces)
+    let result = try runner.step(pieces, shedding: Shedding(kept: 1) { _, _ in false })
+    #expect(result.shed == nil && result.logits == whole)
+  }
+}
