@@ -77,11 +77,11 @@ public struct DecoderRunner: ModelRunning {
   /// What was shed comes in where it left, if it is all there again: the same tokens in the same pages, which nobody has
   /// written since. Otherwise it is computed from the beginning.
   private func shedding(_ batch: Batch, _ isLate: LayerCheck?) -> Shedding? {
-    if let isLate, let limit = batch.limit { return Shedding(kept: limit.kept, isDue: isLate) }
-    guard let paused, batch.resumes, batch.copies.isEmpty, batch.sequences.count > paused.sequences.count,
-      batch.sequences.suffix(paused.sequences.count).elementsEqual(paused.sequences)
-    else { return nil }
-    return Shedding(kept: batch.sequences.count - paused.sequences.count, resumed: paused.rows) { _, _ in false }
+    let kept = batch.limit?.kept ?? max(0, batch.sequences.count - (paused?.sequences.count ?? 0))
+    let comesAgain = paused?.sequences == Array(batch.sequences.dropFirst(kept)) && kept > 0
+    let resumed = comesAgain && batch.resumes && batch.copies.isEmpty ? paused?.rows : nil
+    if let isLate, batch.limit != nil { return Shedding(kept: kept, resumed: resumed, isDue: isLate) }
+    return resumed.map { Shedding(kept: kept, resumed: $0) { _, _ in false } }
   }
 
   public mutating func copy(_ copies: [PageCopy]) -> [Bool] {

@@ -10,7 +10,9 @@ import Scheduling
 final class StepPace {
   private let limit: StepLimit, start: Double
   private let clock: EngineClock
-  private var last: Double, usualSeconds = 0.0
+  private var last: Double, lastLayers = 0
+  /// Of the layers seen, stalls left out.
+  private var usualSeconds = 0.0, seen = 0.0
   /// What the step would have taken as a whole, if it has shed its chunks.
   private(set) var wholeSeconds: Double?
 
@@ -27,11 +29,11 @@ final class StepPace {
     last = clock()
   }
 
-  /// Asked after each layer.
+  /// Asked after each layer; not after the first ones, if these had no prompts in them.
   /// - Returns: true once, when the chunks are to be shed.
   func isLate(after layers: Int, of count: Int) -> Bool {
     let now = clock(), layerSeconds = layerSeconds(layers, of: count, now - last), left = Double(count - layers)
-    last = now
+    (last, lastLayers) = (now, layers)
     guard wholeSeconds == nil, layers < count else { return false }
     let expected = now - start + left * layerSeconds + limit.tailSeconds
     guard expected > limit.seconds * (1 + Self.slack * left / Double(count)) else { return false }
@@ -46,8 +48,10 @@ final class StepPace {
   /// - seconds: of the last of them.
   private func layerSeconds(_ layers: Int, of count: Int, _ seconds: Double) -> Double {
     let planned = (limit.expectedSeconds - limit.tailSeconds) / Double(count)
-    let before = (Self.planWeight * planned + usualSeconds) / (Self.planWeight + Double(layers - 1))
-    usualSeconds += min(seconds, Self.longestLayer * before)
-    return (Self.planWeight * planned + usualSeconds) / (Self.planWeight + Double(layers))
+    func mean() -> Double { (Self.planWeight * planned + usualSeconds) / (Self.planWeight + seen) }
+    guard layers == lastLayers + 1 else { return mean() }
+    usualSeconds += min(seconds, Self.longestLayer * mean())
+    seen += 1
+    return mean()
   }
 }

@@ -20,6 +20,7 @@ extension Scheduler {
     clock += 1
     weighCopies()
     let resumes = !shedTokens.isEmpty
+    if !resumes { shedsInARow = 0 }
     defer { shedTokens = [:] }
     var plan = StepPlan(budget: configuration.maxBatchTokens)
     grantRunning(&plan, decoding: true)

@@ -64,8 +64,8 @@ public struct Scheduler: ~Copyable {
   public var canShed = false
   /// Chunks of prompts that steps have shed.
   public internal(set) var shedChunks = 0
-  /// Of the last step: how many tokens, by handle.
-  var shedTokens: [Int: Int] = [:]
+  /// Of the last step: how many tokens, by handle; and how many steps have shed, one after the other.
+  var shedTokens: [Int: Int] = [:], shedsInARow = 0
 
   /// A scheduler without requests.
   /// - Parameter costs: a rough guess of what steps cost, until some were seen.

@@ -20,8 +20,11 @@ extension Scheduler {
   /// How much of the target a step may take before it sheds.
   private static let limitPart = 0.985
 
-  /// Whether the step that is put together may shed chunks: not those that the last one has shed.
-  var mayShed: Bool { canShed && shedTokens.isEmpty }
+  /// How many steps may shed one after the other: prompts must come to their end, too.
+  private static let mostSheds = 3
+
+  /// Whether the step that is put together may shed chunks.
+  var mayShed: Bool { canShed && shedsInARow < Self.mostSheds }
 
   /// The seconds that a step of this size will hardly exceed.
   func upperBound(_ shape: StepShape) -> Double { stepCosts.upperBound(shape, canShed: mayShed) }
@@ -45,13 +48,14 @@ extension Scheduler {
   }
 
   /// Takes the sequences out of a batch in flight that the step has shed: all behind those that its limit keeps. The next
-  /// step has them again, with the same tokens, for certain: prompts must come to their end, too.
+  /// step has them again, with the same tokens.
   /// - Returns: what is left, to be committed or failed.
   public mutating func shed(_ batch: Batch) -> Batch {
     precondition(hasBatchInFlight, "the batch was not scheduled, or was committed before")
     guard let limit = batch.limit else { preconditionFailure("a batch without a limit sheds nothing") }
     for entry in batch.sequences[limit.kept...] { shedTokens[entry.handle] = entry.tokens.count }
     shedChunks += shedTokens.count
+    shedsInARow += 1
     return Batch(sequences: Array(batch.sequences[..<limit.kept]), pageSize: batch.pageSize)
   }
 }

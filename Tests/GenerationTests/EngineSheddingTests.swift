@@ -57,8 +57,8 @@ import Testing
     let shedding = try await run(sheds: true), whole = try await run(sheds: false)
     #expect(shedding.isRight && whole.isRight)
     #expect(shedding.statistics.shedChunks > 5 && whole.statistics.shedChunks == 0)
-    let (late, lateWhole) = (shedding.steps.count { $0 > 0.05 }, whole.steps.count { $0 > 0.05 })
-    #expect(late * 2 < lateWhole, "\(late) steps were late, \(lateWhole) when nothing was shed")
+    let late = shedding.steps.count { $0 > 0.05 }
+    #expect(late * 20 < shedding.steps.count, "\(late) of \(shedding.steps.count) steps were late")
   }
 
   /// Every seventh step stalls for 12 ms, after another layer each time.

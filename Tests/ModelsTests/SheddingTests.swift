@@ -49,6 +49,32 @@ import Testing
     }
   }
 
+  @Test(.enabled(if: Fixtures.defaultModel != nil, "the default model was not fetched"))
+  func whatIsShedAfterEveryLayerGivesTheSameBits() throws {
+    func runner() throws -> SequenceRunner {
+      try SequenceRunner(try ModelFiles.open(Fixtures.defaultModel!), kernels: [.swiftFast, .swift], tokens: 64)
+    }
+    let whole = try runner(), prompt = SequenceRunner.Piece(tokens: Self.prompt, allRows: true)
+    let expected = try whole.step([prompt])
+    let layers = whole.decoder.configuration.layerCount
+    let runner = try runner()
+    var paused: PausedRows?
+    for layer in 1..<layers {
+      let step = try runner.step(
+        [.init(tokens: [9], start: layer - 1, slot: 1), prompt],
+        shedding: Shedding(kept: 1, resumed: paused) { done, _ in
+          #expect(done == layer, "asked first behind the layers that it was not in")
+          return true
+        })
+      paused = try #require(step.shed)
+      #expect(paused?.layer == layer)
+    }
+    let last = try runner.step(
+      [.init(tokens: [9], start: layers - 1, slot: 1), prompt],
+      shedding: Shedding(kept: 1, resumed: paused) { _, _ in false })
+    #expect(Array(last.logits.dropFirst()) == expected)
+  }
+
   @Test func aPassThatIsNotLateIsWhole() throws {
     let runner = try runner()
     let pieces = [SequenceRunner.Piece(tokens: [9], slot: 1), .init(tokens: Self.prompt)]

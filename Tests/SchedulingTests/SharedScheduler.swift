@@ -23,6 +23,12 @@ final class SharedScheduler {
   var stepCosts: StepCostModel { scheduler.stepCosts }
   var secondLevelPages: (cached: Int, lent: Int) { scheduler.secondLevelPages }
   func observe(_ batch: Batch, seconds: Double) { scheduler.observe(batch, seconds: seconds) }
+  var canShed: Bool {
+    get { scheduler.canShed }
+    set { scheduler.canShed = newValue }
+  }
+  var shedChunks: Int { scheduler.shedChunks }
+  func shed(_ batch: Batch) -> Batch { scheduler.shed(batch) }
   func evictCache() { scheduler.evictCache() }
   func scheduleNext(after batch: Batch) -> Batch? { scheduler.scheduleNext(after: batch) }
   func noteCopies(_ batch: Batch, failed: [Bool]) -> Bool { scheduler.noteCopies(batch, failed: failed) }

@@ -38,7 +38,8 @@ public final class Decoder: Model {
       workspace.buffers(tokens: batch.tokenCount, sampledRows: batch.sampledRows.count)
     }
     let kept = shedding.map { whole.first($0.kept) } ?? whole
-    var batch = shedding?.resumed == nil ? whole : kept, shed: PausedRows?
+    var isWhole = shedding?.resumed == nil, shed: PausedRows?
+    var batch = isWhole ? whole : kept
     var b = buffers(batch)
     try embedding(batch.tokens, output: b.residual, on: stream)
     observe?(-1, b.residual)
@@ -46,7 +47,7 @@ public final class Decoder: Model {
     try firstNorm(b.residual, weight: first.attentionNorm, output: b.normed, on: stream)
     for (i, layer) in layers.enumerated() {
       if let resumed = shedding?.resumed, resumed.layer == i {
-        (batch, b) = (whole, buffers(whole))
+        (batch, b, isWhole) = (whole, buffers(whole), true)
         resumed.put(into: b)
       }
       try attend(layer, i, batch, kv, b, on: stream)
@@ -56,9 +57,9 @@ public final class Decoder: Model {
       let next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
       try layer.kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
       observe?(i, b.residual)
-      if shed == nil, let shedding, shedding.resumed == nil, shedding.isDue(i + 1, layers.count) {
+      if isWhole, let shedding, shedding.isDue(i + 1, layers.count) {
         shed = PausedRows(behind: kept.tokenCount, of: b, layer: i + 1)
-        (batch, b) = (kept, buffers(kept))
+        (batch, b, isWhole) = (kept, buffers(kept), false)
       }
     }
     observe?(layers.count, b.normed)

@@ -12,8 +12,8 @@ import Tensors
 public struct Shedding {
   /// How many sequences go through all layers, the first ones; at least one.
   public let kept: Int
-  /// Asked after each layer, with how many are done and how many there are, until it says yes; then the sequences behind
-  /// those kept are left out. Not asked when they come in later.
+  /// Asked after each layer that all sequences were in, with how many are done and how many there are, until it says yes;
+  /// then the sequences behind those kept are left out.
   public let isDue: (_ layers: Int, _ count: Int) -> Bool
   /// The rows of the sequences behind those kept, where an earlier pass has left them out.
   public let resumed: PausedRows?
