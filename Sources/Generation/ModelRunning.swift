@@ -55,9 +55,9 @@ public protocol ModelRunning {
   /// Slots of a page hold what the last batch that wrote them put there; a page that was given to another sequence is
   /// overwritten from its beginning before it is read. Sequences with the same tokens share full pages: a sequence may
   /// start behind pages that another filled, and nobody writes them any more.
-  /// - isLate: of a batch with a limit: asked after each layer that all of it was in, with how many are done and how many there are. Once it
-  ///   says yes, the rest is computed for the sequences only that the limit keeps, as if the others were not in the batch:
-  ///   their new slots hold anything. A batch that `resumes` has them again.
+  /// - isLate: of a batch with a limit: asked after each layer that all of it was in, with how many are done and how many
+  ///   there are. Once it says yes, the rest is computed for the sequences only that the limit keeps, as if the others were
+  ///   not in the batch: their new slots hold anything. A batch that `resumes` has them again.
   /// - Throws: when the step cannot be run; every request of the batch fails with the error's description, and the
   ///   runner must be able to run other batches afterwards.
   mutating func forward(_ batch: Batch, isLate: LayerCheck?) throws
