@@ -57,7 +57,7 @@ public struct DecoderRunner: ModelRunning {
 
   public mutating func forward(_ batch: Batch, isLate: LayerCheck?) throws {
     // Guesses do not make a prompt of a decoding sequence.
-    stream.phase = batch.sequences.allSatisfy { $0.tokens.count - $0.drafts == 1 } ? .decode : .prefill
+    stream.phase = batch.sequences.contains(where: \.isChunk) ? .prefill : .decode
     let shedding = shedding(batch, isLate)
     paused = nil
     let result = try model.forward(

@@ -24,6 +24,9 @@ public struct BatchSequence: Sendable, Hashable {
     (self.pages, self.samples, self.drafts) = (pages, samples, drafts)
   }
 
+  /// Whether it is more than one token and guesses.
+  public var isChunk: Bool { tokens.count > drafts + 1 }
+
   /// Rows of logits that the sequence wants: those of its last tokens.
   public var rowCount: Int { samples ? drafts + 1 : 0 }
 
@@ -53,6 +56,9 @@ public struct Batch: Sendable, Hashable {
     (self.sequences, self.pageSize, self.copies, self.rounds) = (sequences, pageSize, copies, rounds)
     (self.limit, self.resumes) = (limit, resumes)
   }
+
+  /// Whether chunks of prompts are computed beside decoding sequences.
+  public var isMixed: Bool { sequences.contains(where: \.isChunk) && sequences.first?.isChunk == false }
 
   /// Tokens to process in this step, of all sequences.
   public var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }

@@ -150,7 +150,8 @@ public struct Scheduler: ~Copyable {
   /// - batch: as it was scheduled. hasShed: whether some of it was shed; `seconds` are what it would have cost otherwise.
   public mutating func observe(_ batch: Batch, seconds: Double, hasShed: Bool = false) {
     if batch.resumes { return }
-    stepCosts.observe(batch.shape, seconds: seconds, canShed: batch.limit != nil, hasShed: hasShed)
+    // Those that are late whatever they would shed have no limit, and are as long.
+    stepCosts.observe(batch.shape, seconds: seconds, canShed: canShed && batch.isMixed, hasShed: hasShed)
   }
 
   /// From now on nothing is shared with what was computed before: the model computes something else than it did.

@@ -265,7 +265,7 @@ public final class SchedulerContest {
       let isRight = (1..<batch.sequences.count).contains(limit.kept) && shedsInARow < 3
       try require(isRight, "\(batch) has the limit \(limit)")
       for entry in batch.sequences[..<limit.kept] {
-        try require(entry.samples && entry.tokens.count == entry.drafts + 1, "\(entry) is kept and does not decode")
+        try require(entry.samples && !entry.isChunk, "\(entry) is kept and does not decode")
       }
     }
     try require(batch.resumes == !shed.isEmpty, "\(batch) resumes: \(batch.resumes)")

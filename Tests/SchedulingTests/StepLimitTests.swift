@@ -4,7 +4,7 @@ import Testing
 
 /// Steps that may shed their chunks of prompts.
 @Suite struct StepLimitTests {
-  /// Milliseconds of a small model.
+  /// Of a small model.
   private let costs = StepCosts(fixed: 4e-3, perToken: 6e-4, perPair: 3e-7, perRow: 1.6e-4)
 
   /// Eight streams that decode, and a prompt that has just come.
@@ -50,6 +50,20 @@ import Testing
     _ = scheduler.commit(batch, sampled: sampled)
     let next = try #require(scheduler.schedule())
     #expect(!next.resumes && next.limit != nil && next.sequences.last?.startPosition == chunk.endPosition)
+  }
+
+  /// While steps are late whatever they shed, they have no limit; what they take must be learned from all the same.
+  @Test func aSpellInWhichNothingHelpsIsForgotten() throws {
+    let (driver, prompt) = try driver(target: 0.05)
+    func step(_ count: Int, fixed: Double, slower factor: Double) throws -> [Batch] {
+      driver.costs = StepCosts(
+        fixed: fixed * factor, perToken: costs.perToken * factor, perPair: 0, perRow: costs.perRow * factor)
+      return try (0..<count).map { _ in try #require(try driver.step()) }
+    }
+    _ = try step(20, fixed: 0.035, slower: 1)
+    #expect(try step(60, fixed: 0.035, slower: 1.6).contains { $0.limit == nil }, "late whatever is shed")
+    let after = try step(80, fixed: 0.035, slower: 1).suffix(5)
+    #expect(after.allSatisfy { $0.limit != nil && $0.sequences.last?.handle == prompt })
   }
 
   @Test(arguments: [nil, 1e-3])
