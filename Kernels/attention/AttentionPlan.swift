@@ -194,21 +194,27 @@ struct AttentionPlan {
 
   /// Of the rows of a unit over those of their positions that are in `positions`.
   private func cost(_ layout: Layout, _ unit: Unit, _ positions: Range<Int>) -> Int {
+    let isFloat = layout.call.keys.dtype == .float32
     var cost = 0
     for part in parts[unit.parts] {
-      cost += Self.cost(rows: part.rows, positions: layout.positions(part).clamped(to: positions).count)
+      let count = layout.positions(part).clamped(to: positions).count
+      cost += Self.cost(rows: part.rows, positions: count, isFloat: isFloat)
     }
     for step in steps[unit.steps] {
-      cost += Self.cost(rows: step.rows, positions: (step.from..<step.to).clamped(to: positions).count)
+      let count = (step.from..<step.to).clamped(to: positions).count
+      cost += Self.cost(rows: step.rows, positions: count, isFloat: isFloat)
     }
     return cost
   }
 
   /// Cycles on a Zen 4 with a head of 64 elements; only ratios matter.
-  private static func cost(rows: Int, positions: Int) -> Int {
+  private static func cost(rows: Int, positions: Int, isFloat: Bool) -> Int {
     let (vectors, rest) = rows.quotientAndRemainder(dividingBy: 16)
-    let others = rest == 0 ? 0 : min(2440, 300 + 190 * rest)
-    return (positions + 15) / 16 * (690 + 2440 * vectors + others)
+    let block =
+      isFloat
+      ? 690 + 2440 * vectors + (rest == 0 ? 0 : min(2440, 300 + 190 * rest))
+      : 1000 + 1550 * vectors + (rest == 0 ? 0 : min(1550, 150 + 140 * rest))
+    return (positions + 15) / 16 * block
   }
 
   /// Who computes what, such that threads are done at about the same time: unit numbers in `order`, those of a chunk one

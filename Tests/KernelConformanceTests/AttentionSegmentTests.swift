@@ -34,9 +34,10 @@ import Traces
     let whole = try tree.problem(definition, seed: 4), one = CPUStream(threads: 1)
     let expected = try Execution(pair.solution, whole, on: one)
     let oracle = try Execution(ConformanceCase.oracle(of: definition), whole, on: one)
+    let bounds = try AttentionBounds(of: pair.solution, whole)
     for name in definition.outputs.names {
-      let found = try #require(expected.outputs[name]).floats, right = try #require(oracle.outputs[name]).floats
-      for i in found.indices { #expect(abs(found[i] - right[i]) <= 2e-5, "\(name)[\(i)]: \(pair)") }
+      let found = try #require(expected.outputs[name]), right = try #require(oracle.outputs[name])
+      #expect(Tolerance.disagreement(whole, name, found, oracle: right, bounds: bounds) == nil, "\(pair)")
     }
     for threads in [2, 3, 16] {
       let found = try Execution(pair.solution, whole, on: CPUStream(threads: threads))

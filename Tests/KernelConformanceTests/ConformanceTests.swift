@@ -14,9 +14,10 @@ import Traces
       let expected = try Execution(oracle, problem, on: stream)
       let found = try Execution(pair.solution, problem, on: stream)
       #expect(found.damage == [], "\(pair), \(workload)")
+      let bounds = try AttentionBounds(of: pair.solution, problem)
       for name in pair.definition.outputs.names {
         let output = try #require(found.outputs[name]), reference = try #require(expected.outputs[name])
-        let problem = Tolerance.disagreement(problem, name, output, oracle: reference)
+        let problem = Tolerance.disagreement(problem, name, output, oracle: reference, bounds: bounds)
         #expect(problem == nil, "\(pair), \(workload)")
       }
     }

@@ -6,12 +6,15 @@ import Traces
 /// How far a solution may be from the oracle, per operation and element.
 enum Tolerance {
   /// The first element of an output that is too far from the oracle's; nil when all agree.
-  static func disagreement(_ problem: Problem, _ name: String, _ found: Tensor, oracle: Tensor) -> String? {
+  /// - bounds: of a solution that computes attention in integers.
+  static func disagreement(
+    _ problem: Problem, _ name: String, _ found: Tensor, oracle: Tensor, bounds: AttentionBounds? = nil
+  ) -> String? {
     if sameBits(found, oracle) { return nil }
     if !found.dtype.isFloatingPoint || isExact(problem.definition.opType) {
       return "\(name) differs from the oracle's, expected the same bits"
     }
-    let x = found.floats, y = oracle.floats, allowed = allowance(problem, oracle: y)
+    let x = found.floats, y = oracle.floats, allowed = bounds?.allowance(name) ?? allowance(problem, oracle: y)
     for i in x.indices where !(abs(x[i] - y[i]) <= allowed(i)) {
       return "\(name)[\(i)] is \(x[i]), the oracle has \(y[i]), allowed are \(allowed(i))"
     }
@@ -29,10 +32,25 @@ enum Tolerance {
     case "gemm":
       let bounds = GemmBounds(problem)
       return { bounds.allowed[$0] }
-    // Sums in another order, and exponentials in float32.
+    // Sums in another order, and exponentials in float32; in integers `AttentionBounds` say more.
     case "gqa_paged": return { 2e-5 * max(1, abs(oracle[$0])) }
     default: return { 2e-6 * max(1, abs(oracle[$0])) }
     }
+  }
+}
+
+extension AttentionBounds {
+  /// Bounds for a solution of a definition; nil for those that compute in float32.
+  init?(of solution: KernelSolution, _ problem: Problem) throws {
+    guard [.swiftFast, .swiftFastUnshared].contains(solution.flavor), solution.operation == "gqa_paged",
+      problem.tensors["k_cache"]?.dtype != .float32
+    else { return nil }
+    try self.init(problem)
+  }
+
+  func allowance(_ name: String) -> (Int) -> Float {
+    let bounds = name == "lse" ? lse : output
+    return { bounds[$0] }
   }
 }
 

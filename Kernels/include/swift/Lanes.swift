@@ -162,6 +162,43 @@ typealias Bytes64 = SIMD8<UInt64>
   }
 #endif
 
+/// The low 16 bits of both, the first in the low half of each lane.
+@inline(__always) func pairs(_ low: IntLanes, _ high: IntLanes) -> IntLanes { (low & 0xFFFF) | (high &<< 16) }
+
+/// acc[i] + a[i].low * b[i].low + a[i].high * b[i].high, of lanes that hold two signed 16-bit numbers each.
+@inline(__always) func dotPairs(_ acc: IntLanes, _ a: IntLanes, _ b: IntLanes) -> IntLanes {
+  #if ISA_AVX512
+    return unsafeBitCast(
+      _mm512_dpwssd_epi32(
+        unsafeBitCast(acc, to: __m512i.self), unsafeBitCast(a, to: __m512i.self), unsafeBitCast(b, to: __m512i.self)),
+      to: IntLanes.self)
+  #elseif ISA_AVX2
+    @inline(__always) func half(_ a: SIMD8<Int32>, _ b: SIMD8<Int32>) -> SIMD8<Int32> {
+      unsafeBitCast(
+        _mm256_madd_epi16(unsafeBitCast(a, to: __m256i.self), unsafeBitCast(b, to: __m256i.self)), to: SIMD8<Int32>.self
+      )
+    }
+    return acc &+ IntLanes(lowHalf: half(a.lowHalf, b.lowHalf), highHalf: half(a.highHalf, b.highHalf))
+  #elseif arch(x86_64)
+    @inline(__always) func quarter(_ a: SIMD4<Int32>, _ b: SIMD4<Int32>) -> SIMD4<Int32> {
+      unsafeBitCast(
+        _mm_madd_epi16(unsafeBitCast(a, to: __m128i.self), unsafeBitCast(b, to: __m128i.self)), to: SIMD4<Int32>.self)
+    }
+    @inline(__always) func half(_ a: SIMD8<Int32>, _ b: SIMD8<Int32>) -> SIMD8<Int32> {
+      SIMD8(lowHalf: quarter(a.lowHalf, b.lowHalf), highHalf: quarter(a.highHalf, b.highHalf))
+    }
+    return acc &+ IntLanes(lowHalf: half(a.lowHalf, b.lowHalf), highHalf: half(a.highHalf, b.highHalf))
+  #else
+    let low = ((a &<< 16) &>> 16) &* ((b &<< 16) &>> 16), high = (a &>> 16) &* (b &>> 16)
+    return acc &+ low &+ high
+  #endif
+}
+
+/// The nearest integer to x * factor, at most 2^22 in magnitude, in the low 16 bits of each lane.
+@inline(__always) func rounded(_ x: Lanes, _ factor: Lanes) -> IntLanes {
+  bits(fma(x, factor, Lanes(repeating: 12_582_912)))  // 1.5 * 2^23: its low 16 bits are zero
+}
+
 /// e^x, within 2 ulp where the result is a normal number; 0 from -105 down (so that e^-∞ is 0), ∞ from 89 up.
 ///
 /// x = n ln 2 + r with |r| ≤ ln 2 / 2; e^r by a polynomial of degree 6; 2^n through the exponent bits, or by

@@ -69,20 +69,30 @@ typedef struct {
 
 // What the rows of one step share.
 typedef struct {
-  // [padded][16], [16][padded], and room for [4][16].
+  // [padded][16], [16][padded], and room for [4][16]; where integers are multiplied keys [padded / 2][16] and values
+  // [8][padded] of pairs.
   const float *keys, *values;
   float *weights;
+  // [16]: what one unit of the integers is worth, at each position.
+  const float *keyUnits, *valueUnits;
   // visibleFrom ..< visibleTo: the positions of the block that the rows see.
   long padded, visibleFrom, visibleTo;
   float scale;
 } BlockStep;
 
-// The memory of a unit.
+// The memory of a unit. Where integers are multiplied (`AttentionIntegers.swift`), keys, values, queries and weights are
+// pairs of them instead of floats.
 typedef struct {
   // A block's keys and values as gathered [16][padded], its keys transposed [padded][16].
   float *rawKeys, *values, *keys;
-  // [rows][padded].
-  float *queries;
+  // [16][padded], of keys or values that are about to be rounded to integers.
+  float *wide;
+  // [16], by position: what one unit of its integers is worth.
+  float *keyUnits, *valueUnits;
+  // [16]: what the slots of an int8 cache are multiplied with, and 1 over their units.
+  float *slotScales, *inverses;
+  // [rows][padded], and what one unit of a row's integers is worth, times the scale of scores.
+  float *queries, *queryUnits;
   // By row, of the segment that is computed, and of those before it.
   AttentionState segment, merged;
   // [4][16], of the rows of one call.
@@ -91,6 +101,8 @@ typedef struct {
   float *laneQueries;
   AttentionState laneSegment, laneMerged;
   float *laneWeights, *laneRescales, *square;
+  // [vectors][16]: what one unit of the weights' integers is worth.
+  float *laneWeightUnits;
 } AttentionScratch;
 
 // What all blocks of a unit are read from and into.

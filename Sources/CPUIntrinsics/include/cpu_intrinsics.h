@@ -61,6 +61,21 @@ static inline __attribute__((always_inline)) void cpu_transpose16(const float *_
   }
 }
 
+// The sums of 16 rows of 16 floats, in the lanes of the result.
+static inline __attribute__((always_inline)) __m512 cpu_row_sums16(const float *_Nonnull rows) {
+  __m512 r[16];
+  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(rows + i * 16);
+  for (int i = 0; i < 16; i += 2)  // two rows, each folded once
+    r[i] = _mm512_add_ps(_mm512_unpacklo_ps(r[i], r[i + 1]), _mm512_unpackhi_ps(r[i], r[i + 1]));
+  for (int i = 0; i < 16; i += 4) {  // four rows, each a lane of each quarter
+    __m512d a = _mm512_castps_pd(r[i]), b = _mm512_castps_pd(r[i + 2]);
+    r[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  }
+  for (int i = 0; i < 16; i += 8)  // eight rows, each in two quarters
+    r[i] = _mm512_add_ps(_mm512_shuffle_f32x4(r[i], r[i + 4], 0x88), _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(r[0], r[8], 0x88), _mm512_shuffle_f32x4(r[0], r[8], 0xdd));
+}
+
 // 16 bfloat16 numbers to single precision.
 static inline __attribute__((always_inline)) __m512 cpu_bfloat16_to_float(const void *_Nonnull p) {
   return _mm512_castsi512_ps(

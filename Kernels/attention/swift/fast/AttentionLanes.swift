@@ -23,7 +23,7 @@ import CPUIntrinsics
 #endif
 
 /// N vectors of rows by P positions or elements of the head; T = N P.
-private struct LaneTile<let N: Int, let P: Int, let T: Int> {
+struct LaneTile<let N: Int, let P: Int, let T: Int> {
   var f = InlineArray<T, Lanes> { _ in Lanes() }
   @inline(__always) init() {}
 }
@@ -31,17 +31,21 @@ private struct LaneTile<let N: Int, let P: Int, let T: Int> {
 /// Turns the rows' queries and sums, [16][padded] to [padded][16] for each vector. Rows that only fill the last vector may
 /// be others of the unit: theirs are copies.
 /// - merging: whether segments will be merged, so that what is merged already is needed, too.
+/// - width: floats or pairs of a query.
 @inline(never)
-func enterLanes(_ scratch: AttentionScratch, _ padded: Int, _ first: Int, _ vectors: Int, merging: Bool) {
+func enterLanes(
+  _ scratch: AttentionScratch, _ padded: Int, width: Int, _ first: Int, _ vectors: Int, merging: Bool
+) {
   @inline(__always)
   func enter(_ state: AttentionState, _ lanes: AttentionState, _ n: Int) {
     let row = first &+ n &* 16
-    transpose(state.sums + row &* padded, padded, lanes.sums + n &* 16 &* padded)
+    transpose(state.sums + row &* padded, padded, width: padded, lanes.sums + n &* 16 &* padded)
     store(load(state.maxima + row), lanes.maxima + n &* 16)
     store(load(state.totals + row), lanes.totals + n &* 16)
   }
   for n in 0..<vectors {
-    transpose(scratch.queries + (first &+ n &* 16) &* padded, padded, scratch.laneQueries + n &* 16 &* padded)
+    transpose(
+      scratch.queries + (first &+ n &* 16) &* padded, padded, width: width, scratch.laneQueries + n &* 16 &* padded)
     enter(scratch.segment, scratch.laneSegment, n)
     if merging { enter(scratch.merged, scratch.laneMerged, n) }
   }
@@ -67,7 +71,7 @@ private func leaveLanes(
   while r < rows {
     var i = 0
     while i < padded {
-      transpose(lanes.sums + (r &* padded &+ i &* 16), 16, square)
+      transpose(lanes.sums + (r &* padded &+ i &* 16), 16, width: 16, square)
       for j in 0..<min(16, rows &- r) {
         store(load(square + j &* 16), state.sums + ((first &+ r &+ j) &* padded &+ i))
       }
@@ -168,20 +172,13 @@ private func weigh(
   _ scores: UnsafeMutablePointer<Float>, _ maxima: UnsafeMutablePointer<Float>, _ totals: UnsafeMutablePointer<Float>,
   _ rescale: UnsafeMutablePointer<Float>
 ) -> Bool {
-  // The order of `largest` and of `sum`.
-  @inline(__always) func four(_ j: Int) -> Lanes {
-    maximum(
-      maximum(load(scores + j &* 16), load(scores + (j &+ 4) &* 16)),
-      maximum(load(scores + (j &+ 8) &* 16), load(scores + (j &+ 12) &* 16)))
+  var w = InlineArray<16, Lanes> { j in load(scores + j &* 16) }
+  let before = load(maxima), now = maximum(largestOfRows(w), before)
+  for j in 0..<16 {
+    w[unchecked: j] = exp(w[unchecked: j] - now)
+    store(w[unchecked: j], scores + j &* 16)
   }
-  let before = load(maxima)
-  let highest = maximum(maximum(four(0), four(2)), maximum(four(1), four(3))), now = maximum(highest, before)
-  for j in 0..<16 { store(exp(load(scores + j &* 16) - now), scores + j &* 16) }
-  @inline(__always) func quarter(_ j: Int) -> Lanes {
-    (load(scores + j &* 16) + load(scores + (j &+ 8) &* 16))
-      + (load(scores + (j &+ 4) &* 16) + load(scores + (j &+ 12) &* 16))
-  }
-  let sum = (quarter(0) + quarter(2)) + (quarter(1) + quarter(3))
+  let sum = sumOfRows(w)
   store(now, maxima)
   let factor = exp(before - now)
   store(factor, rescale)
@@ -193,9 +190,28 @@ private func weigh(
   return true
 }
 
+/// The largest of 16 vectors in each lane, in the order of `largest`.
+@inline(__always)
+func largestOfRows(_ w: borrowing InlineArray<16, Lanes>) -> Lanes {
+  @inline(__always) func four(_ j: Int) -> Lanes {
+    maximum(
+      maximum(w[unchecked: j], w[unchecked: j &+ 4]), maximum(w[unchecked: j &+ 8], w[unchecked: j &+ 12]))
+  }
+  return maximum(maximum(four(0), four(2)), maximum(four(1), four(3)))
+}
+
+/// The sum of 16 vectors in each lane, in the order of `sum`.
+@inline(__always)
+func sumOfRows(_ w: borrowing InlineArray<16, Lanes>) -> Lanes {
+  @inline(__always) func quarter(_ j: Int) -> Lanes {
+    (w[unchecked: j] + w[unchecked: j &+ 8]) + (w[unchecked: j &+ 4] + w[unchecked: j &+ 12])
+  }
+  return (quarter(0) + quarter(2)) + (quarter(1) + quarter(3))
+}
+
 /// Whether any lane differs.
 @inline(__always)
-private func differ(_ a: Lanes, _ b: Lanes) -> Bool {
+func differ(_ a: Lanes, _ b: Lanes) -> Bool {
   let x = bits(a) ^ bits(b), eight = x.lowHalf | x.highHalf, four = eight.lowHalf | eight.highHalf
   let two = four.lowHalf | four.highHalf
   return two[0] | two[1] != 0

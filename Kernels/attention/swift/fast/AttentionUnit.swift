@@ -8,31 +8,44 @@ import CPUIntrinsics
 /// Floats of scratch that a unit of `rows` rows needs.
 public func attentionScratch(rows: Int, headDimension: Int) -> Int {
   let padded = (headDimension &+ 15) & ~15, capacity = rowCapacity(rows)
-  return 48 &* padded &+ capacity &* (6 &* padded &+ 25) &+ 256 &+ 64
+  return 64 &* padded &+ capacity &* (6 &* padded &+ 27) &+ 256 &+ 64 &+ 64
 }
 
 /// Rows that there is room for: a vector of rows may begin at any row.
 @inline(__always)
 private func rowCapacity(_ rows: Int) -> Int { (rows &+ 31) & ~15 }
 
-/// So many rows are worth a vector: one costs less than twelve rows one by one.
-private let rowsOfVector = 12
+/// As many rows as this may be worth a vector.
+private let rowsOfVector = 11
+
+extension AttentionBlocks {
+  /// How many vectors of rows are worth their while: one costs less than 11 rows one by one (12 of float32), or, where
+  /// keys would be turned for these rows only, than 8.
+  @inline(__always)
+  func vectors(of rows: Int) -> Int {
+    let whole = rows / 16, least = multipliesIntegers ? (whole > 0 ? 8 : rowsOfVector) : 12
+    return whole &+ (rows & 15 >= least ? 1 : 0)
+  }
+}
 
 extension AttentionScratch {
   /// Cuts memory of `attentionScratch` floats.
   @inline(__always)
   init(_ memory: UnsafeMutablePointer<Float>, rows: Int, padded: Int) {
     let capacity = rowCapacity(rows), block = 16 &* padded, all = capacity &* padded
-    let rawKeys = memory, keys = rawKeys + block, values = keys + block
-    let laneQueries = values + block, laneSegment = AttentionState(laneQueries + all, capacity, padded)
+    let rawKeys = memory, keys = rawKeys + block, values = keys + block, wide = values + block
+    let keyUnits = wide + block, laneQueries = keyUnits + 64,
+      laneSegment = AttentionState(laneQueries + all, capacity, padded)
     let laneWeights = laneSegment.end(capacity), laneRescales = laneWeights + capacity &* 16
-    let queries = laneRescales + capacity, segment = AttentionState(queries + all, capacity, padded)
+    let laneWeightUnits = laneRescales + capacity, queryUnits = laneWeightUnits + capacity
+    let queries = queryUnits + capacity, segment = AttentionState(queries + all, capacity, padded)
     let merged = AttentionState(segment.end(capacity), capacity, padded)
     let laneMerged = AttentionState(merged.end(capacity), capacity, padded), square = laneMerged.end(capacity)
     self.init(
-      rawKeys: rawKeys, values: values, keys: keys, queries: queries, segment: segment, merged: merged,
-      weights: square + 256, laneQueries: laneQueries, laneSegment: laneSegment, laneMerged: laneMerged,
-      laneWeights: laneWeights, laneRescales: laneRescales, square: square)
+      rawKeys: rawKeys, values: values, keys: keys, wide: wide, keyUnits: keyUnits, valueUnits: keyUnits + 16,
+      slotScales: keyUnits + 32, inverses: keyUnits + 48, queries: queries, queryUnits: queryUnits, segment: segment,
+      merged: merged, weights: square + 256, laneQueries: laneQueries, laneSegment: laneSegment, laneMerged: laneMerged,
+      laneWeights: laneWeights, laneRescales: laneRescales, square: square, laneWeightUnits: laneWeightUnits)
   }
 }
 
@@ -60,11 +73,13 @@ public func pagedAttention(
   let scratch = AttentionScratch(memory, rows: rows, padded: padded)
   var row = 0
   for part in parts {
-    for r in 0..<part.rows {
-      let source = q + index(shape, part, r, head) &* D, target = scratch.queries + row &* padded
+    var place = RowPlace(shape, part, head)
+    for _ in 0..<part.rows {
+      let source = q + place.index(shape) &* D, target = scratch.queries + row &* padded
       for i in 0..<D { target[i] = source[i] }
       for i in D..<padded { target[i] = 0 }
       row &+= 1
+      place.advance(shape)
     }
   }
   // Rows that only fill a vector are zero.
@@ -74,6 +89,7 @@ public func pagedAttention(
   scratch.merged.clear(0, cleared, padded)
   let blocks = AttentionBlocks(
     shape: shape, cacheKeys: keys, cacheValues: values, head: head, rows: rows, span: span, scratch: scratch)
+  if blocks.multipliesIntegers { roundQueries(scratch, shape, cleared) }
   beginStates(blocks, parts)
   for step in steps {
     let from = max(step.from, span.from), to = min(step.to, span.to)
@@ -108,20 +124,39 @@ func write(
   let D = shape.headDimension, padded = shape.padded
   var row = 0
   for part in parts {
-    for r in 0..<part.rows {
-      let target = index(shape, part, r, head), inverse = 1 / state.totals[row]
+    var place = RowPlace(shape, part, head)
+    for _ in 0..<part.rows {
+      let target = place.index(shape), inverse = 1 / state.totals[row]
       for i in 0..<D { output[target &* D &+ i] = state.sums[row &* padded &+ i] * inverse }
       if let lse { lse[target] = state.maxima[row] * 1.442_695_04 + log2(state.totals[row]) }
       row &+= 1
+      place.advance(shape)
     }
   }
 }
 
-/// Where row r of a part is in [total tokens, queryHeads].
-@inline(__always)
-private func index(_ shape: PagedAttentionShape, _ part: AttentionPart, _ r: Int, _ head: Int) -> Int {
-  let group = shape.queryHeads / shape.keyValueHeads, row = part.first_row &+ r
-  return (part.first_token &+ row / group) &* shape.queryHeads &+ head &* group &+ row % group
+/// A row's token and its query head, of those of the unit's key-value head; without a division for each row.
+private struct RowPlace {
+  private var token: Int, member: Int
+  private let firstHead: Int
+
+  /// The first row of a part.
+  @inline(__always)
+  init(_ shape: PagedAttentionShape, _ part: AttentionPart, _ head: Int) {
+    let group = shape.queryHeads / shape.keyValueHeads
+    (token, member) = (part.first_token &+ part.first_row / group, part.first_row % group)
+    firstHead = head &* group
+  }
+
+  /// Its number in [total tokens, queryHeads].
+  @inline(__always)
+  func index(_ shape: PagedAttentionShape) -> Int { token &* shape.queryHeads &+ firstHead &+ member }
+
+  @inline(__always)
+  mutating func advance(_ shape: PagedAttentionShape) {
+    member &+= 1
+    if member &* shape.keyValueHeads == shape.queryHeads { (token, member) = (token &+ 1, 0) }
+  }
 }
 
 /// The last position that any row of a part sees.
@@ -134,9 +169,13 @@ extension AttentionBlocks {
   /// Reads keys and values of `count` positions.
   @inline(__always)
   func read(_ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int) {
-    gather(shape, cacheKeys, pages, head, position, count, scratch.rawKeys)
-    gather(shape, cacheValues, pages, head, position, count, scratch.values)
+    if multipliesIntegers { return readIntegers(pages, position, count) }
+    gather(shape, cacheKeys, pages, head, position, count, scratch.rawKeys, slotScales: scratch.slotScales)
+    gather(shape, cacheValues, pages, head, position, count, scratch.values, slotScales: scratch.slotScales)
   }
+
+  /// Floats or pairs of a query or key.
+  @inline(__always) var queryWidth: Int { multipliesIntegers ? pairCount(shape.padded) : shape.padded }
 
   /// Asks for the keys and values of the block at `position`, as far as `end`.
   @inline(__always)
@@ -149,8 +188,9 @@ extension AttentionBlocks {
   @inline(__always)
   func step(_ visible: Range<Int>) -> BlockStep {
     BlockStep(
-      keys: scratch.keys, values: scratch.values, weights: scratch.weights, padded: shape.padded,
-      visibleFrom: visible.lowerBound, visibleTo: visible.upperBound, scale: shape.scale)
+      keys: scratch.keys, values: scratch.values, weights: scratch.weights, keyUnits: scratch.keyUnits,
+      valueUnits: scratch.valueUnits, padded: shape.padded, visibleFrom: visible.lowerBound,
+      visibleTo: visible.upperBound, scale: shape.scale)
   }
 }
 
@@ -161,13 +201,13 @@ private func attendTogether(
 ) {
   let scratch = blocks.scratch, padded = blocks.shape.padded
   // Turning the rows costs less than a block.
-  let vectors = positions.count > 16 ? (rows &+ 16 &- rowsOfVector) / 16 : 0
+  let vectors = positions.count > 16 ? blocks.vectors(of: rows) : 0
   let lanes = min(rows, vectors &* 16)
   let crosses = positions.lowerBound ^ (positions.upperBound &- 1) >= attention_segment
   var position = positions.lowerBound
   endSegment(blocks, first, rows, before: position)
   let merging = crosses && blocks.merges
-  enterLanes(scratch, padded, first, vectors, merging: merging)
+  enterLanes(scratch, padded, width: blocks.queryWidth, first, vectors, merging: merging)
   while position < positions.upperBound {
     if position & (attention_segment &- 1) == 0 && position > positions.lowerBound {
       if vectors > 0 { endSegmentOfLanes(blocks, first, lanes, at: position) }
@@ -175,10 +215,16 @@ private func attendTogether(
     }
     blocks.read(pages, position, 16)
     blocks.prefetch(pages, position &+ 16, end: positions.upperBound)
-    if vectors > 0 { accumulateLanes(scratch, padded, blocks.shape.scale, vectors) }
+    if vectors > 0 {
+      if blocks.multipliesIntegers {
+        accumulateIntegers(scratch, padded, first, vectors)
+      } else {
+        accumulateLanes(scratch, padded, blocks.shape.scale, vectors)
+      }
+    }
     if lanes < rows {
-      transpose(scratch.rawKeys, padded, scratch.keys)
-      accumulateRows(scratch, blocks.step(0..<16), first &+ lanes, first &+ rows)
+      transpose(scratch.rawKeys, padded, width: blocks.queryWidth, scratch.keys)
+      accumulateRows(blocks, blocks.step(0..<16), first &+ lanes, first &+ rows)
     }
     position &+= 16
   }
@@ -213,7 +259,7 @@ private func attendPartly(
     let count = min(16, positions.upperBound &- position)
     endSegment(blocks, first, part.rows, before: position)
     blocks.read(pages, position, count)
-    transpose(scratch.rawKeys, shape.padded, scratch.keys)
+    transpose(scratch.rawKeys, shape.padded, width: blocks.queryWidth, scratch.keys)
     // As many rows at a time as see the same part of the block.
     var r = 0
     while r < part.rows {
@@ -225,7 +271,7 @@ private func attendPartly(
       {
         end &+= 1
       }
-      if !visible.isEmpty { accumulateRows(scratch, blocks.step(visible), first &+ r, first &+ end) }
+      if !visible.isEmpty { accumulateRows(blocks, blocks.step(visible), first &+ r, first &+ end) }
       r = end
     }
     position &+= 16
@@ -234,18 +280,28 @@ private func attendPartly(
 
 /// One block for rows that see the same part of it: four at a time share the loads of keys and values.
 @inline(__always)
-private func accumulateRows(_ scratch: AttentionScratch, _ block: BlockStep, _ first: Int, _ end: Int) {
-  let padded = block.padded
+private func accumulateRows(_ blocks: AttentionBlocks, _ block: BlockStep, _ first: Int, _ end: Int) {
   var r = first
   while r < end {
-    let q = scratch.queries + r &* padded, sums = scratch.segment.sums + r &* padded
-    let maxima = scratch.segment.maxima + r, totals = scratch.segment.totals + r
     switch end &- r {
-    case 1: accumulate(Rows<1>(), block, q, sums, maxima, totals)
-    case 2: accumulate(Rows<2>(), block, q, sums, maxima, totals)
-    case 3: accumulate(Rows<3>(), block, q, sums, maxima, totals)
-    default: accumulate(Rows<4>(), block, q, sums, maxima, totals)
+    case 1: accumulate(Rows<1>(), blocks, block, r)
+    case 2: accumulate(Rows<2>(), blocks, block, r)
+    case 3: accumulate(Rows<3>(), blocks, block, r)
+    default: accumulate(Rows<4>(), blocks, block, r)
     }
     r &+= 4
+  }
+}
+
+/// One block for R rows from `row` on.
+@inline(__always)
+private func accumulate<let R: Int>(_ empty: Rows<R>, _ blocks: AttentionBlocks, _ block: BlockStep, _ row: Int) {
+  let scratch = blocks.scratch, padded = block.padded
+  let q = scratch.queries + row &* padded, sums = scratch.segment.sums + row &* padded
+  let maxima = scratch.segment.maxima + row, totals = scratch.segment.totals + row
+  if blocks.multipliesIntegers {
+    accumulateIntegers(IntegerRows<R>(), block, q, scratch.queryUnits + row, sums, maxima, totals)
+  } else {
+    accumulate(empty, block, q, sums, maxima, totals)
   }
 }

@@ -95,12 +95,12 @@ func accumulate<let R: Int>(
   }
 }
 
-/// -∞ outside of `visible`.
+/// `hidden` outside of `visible`.
 @inline(never)
-private func masked(_ scores: Lanes, _ visible: Range<Int>) -> Lanes {
+func masked(_ scores: Lanes, _ visible: Range<Int>, with hidden: Float = -.infinity) -> Lanes {
   var scores = scores
-  for j in 0..<visible.lowerBound { scores[j] = -.infinity }
-  for j in visible.upperBound..<16 { scores[j] = -.infinity }
+  for j in 0..<visible.lowerBound { scores[j] = hidden }
+  for j in visible.upperBound..<16 { scores[j] = hidden }
   return scores
 }
 
@@ -124,16 +124,16 @@ private func dots<let R: Int>(
   return t.a
 }
 
-/// [16][padded] to [padded][16].
+/// [16][width] to [width][16]; rows are `pitch` floats apart.
 @inline(__always)
-func transpose(_ rows: UnsafePointer<Float>, _ padded: Int, _ columns: UnsafeMutablePointer<Float>) {
+func transpose(_ rows: UnsafePointer<Float>, _ pitch: Int, width: Int, _ columns: UnsafeMutablePointer<Float>) {
   var i = 0
-  while i < padded {
+  while i < width {
     #if ISA_AVX512
-      cpu_transpose16(rows + i, padded, columns + i &* 16)
+      cpu_transpose16(rows + i, pitch, columns + i &* 16)
     #else
       for j in 0..<16 {
-        for k in 0..<16 { columns[(i &+ k) &* 16 &+ j] = rows[j &* padded &+ i &+ k] }
+        for k in 0..<16 { columns[(i &+ k) &* 16 &+ j] = rows[j &* pitch &+ i &+ k] }
       }
     #endif
     i &+= 16
