@@ -217,11 +217,35 @@ typealias Bytes64 = SIMD8<UInt64>
   p = fma(p, r, Lanes(repeating: 0.5))
   p = fma(p, r, Lanes(repeating: 1))
   p = fma(p, r, Lanes(repeating: 1))
+  return scaled(p, n, shifted)
+}
+
+/// 2^x, within 2 ulp where the result is a normal number; 0 from -150 down.
+///
+/// x = n + r with |r| ≤ ½; 2^r by a polynomial of degree 6.
+/// - x: below 128.
+@inline(__always) func exp2(_ x: Lanes) -> Lanes {
+  let rounder = Lanes(repeating: 12_582_912)
+  let clamped = maximum(Lanes(repeating: -150), x)
+  let shifted = clamped + rounder, n = shifted - rounder, r = clamped - n
+  var p = Lanes(repeating: 1.540_353_04e-4)
+  p = fma(p, r, Lanes(repeating: 1.333_355_81e-3))
+  p = fma(p, r, Lanes(repeating: 9.618_129_11e-3))
+  p = fma(p, r, Lanes(repeating: 5.550_410_87e-2))
+  p = fma(p, r, Lanes(repeating: 2.402_265_07e-1))
+  p = fma(p, r, Lanes(repeating: 6.931_471_81e-1))
+  p = fma(p, r, Lanes(repeating: 1))
+  return scaled(p, n, shifted)
+}
+
+/// p 2^n.
+/// - shifted: n + 1.5 * 2^23.
+@inline(__always) private func scaled(_ p: Lanes, _ n: Lanes, _ shifted: Lanes) -> Lanes {
   #if ISA_AVX512
     return _mm512_scalef_ps(p, n)
   #else
     // 2^n as 2^(n/2) * 2^(n - n/2), so that neither factor leaves the range at either end.
-    let exponent = bits(shifted) &- bits(rounder)
+    let exponent = bits(shifted) &- bits(Lanes(repeating: 12_582_912))
     let half = exponent &>> 1
     let a = lanes((half &+ 127) &<< 23)
     let b = lanes((exponent &- half &+ 127) &<< 23)

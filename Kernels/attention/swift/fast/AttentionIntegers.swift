@@ -20,8 +20,8 @@ let largestInteger: Float = 32_700
 private let largestNorm: Float = 65_000
 
 /// By how much a score may lie above the maximum that a row's weights are relative to: sums seldom need to be rescaled
-/// then, and no weight is above e^8.
-let allowedGrowth: Float = 8
+/// then, and no weight is above 2^12.
+let allowedGrowth: Float = 12
 
 /// The maximum that a row's weights are relative to from now on.
 @inline(__always)
@@ -99,8 +99,10 @@ func roundQueries(_ scratch: AttentionScratch, _ shape: PagedAttentionShape, _ c
     let unit = max(
       sum(squaresOfRow(q, shape.padded)).squareRoot() / largestNorm, largestOfRow(q, shape.padded) / largestInteger)
     // One whose square is hardly a number counts as zero.
-    roundRow(q, shape.padded, unit < 1e-20 ? 0 : 1 / unit, q)
-    scratch.queryUnits[row] = unit * shape.scale
+    let inverse = unit < 1e-20 ? 0 : 1 / unit
+    // Units are never negative: the integers take the sign.
+    roundRow(q, shape.padded, shape.scale < 0 ? -inverse : inverse, q)
+    scratch.queryUnits[row] = unit * shape.scale.magnitude
   }
 }
 

@@ -175,12 +175,12 @@ private func weigh(
   var w = InlineArray<16, Lanes> { j in load(scores + j &* 16) }
   let before = load(maxima), now = maximum(largestOfRows(w), before)
   for j in 0..<16 {
-    w[unchecked: j] = exp(w[unchecked: j] - now)
+    w[unchecked: j] = exp2(w[unchecked: j] - now)
     store(w[unchecked: j], scores + j &* 16)
   }
   let sum = sumOfRows(w)
   store(now, maxima)
-  let factor = exp(before - now)
+  let factor = exp2(before - now)
   store(factor, rescale)
   guard differ(before, now) else {
     store(load(totals) + sum, totals)

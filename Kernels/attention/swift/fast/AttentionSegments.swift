@@ -148,7 +148,7 @@ private func merge(
   var from = first
   while from < first &+ count {
     let before = load(merged.maxima + from), after = load(later.maxima + from), now = maximum(after, before)
-    let old = exp(before - now), new = exp(after - now)
+    let old = exp2(before - now), new = exp2(after - now)
     store(old, room)
     store(new, room + 16)
     store(fma(load(later.totals + from), new, load(merged.totals + from) * old), room + 32)
@@ -171,7 +171,7 @@ private func merge(
 @inline(__always)
 private func mergeLanes(_ later: AttentionState, into merged: AttentionState, _ n: Int, _ padded: Int) {
   let row = n &* 16, before = load(merged.maxima + row), after = load(later.maxima + row)
-  let now = maximum(after, before), old = exp(before - now), new = exp(after - now)
+  let now = maximum(after, before), old = exp2(before - now), new = exp2(after - now)
   store(fma(load(later.totals + row), new, load(merged.totals + row) * old), merged.totals + row)
   store(now, merged.maxima + row)
   var i = row &* padded

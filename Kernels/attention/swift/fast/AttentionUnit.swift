@@ -66,7 +66,7 @@ public func pagedAttention(
 ) {
   let shape = PagedAttentionShape(
     queryHeads: queryHeads, keyValueHeads: keyValueHeads, headDimension: headDimension, pageSize: pageSize,
-    window: window, scale: scale)
+    window: window, scale: scale * 1.442_695_04)
   let D = shape.headDimension, padded = shape.padded
   var rows = 0
   for part in parts { rows &+= part.rows }
@@ -128,7 +128,7 @@ func write(
     for _ in 0..<part.rows {
       let target = place.index(shape), inverse = 1 / state.totals[row]
       for i in 0..<D { output[target &* D &+ i] = state.sums[row &* padded &+ i] * inverse }
-      if let lse { lse[target] = state.maxima[row] * 1.442_695_04 + log2(state.totals[row]) }
+      if let lse { lse[target] = state.maxima[row] + log2(state.totals[row]) }
       row &+= 1
       place.advance(shape)
     }

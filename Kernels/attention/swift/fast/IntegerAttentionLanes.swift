@@ -26,19 +26,19 @@ func accumulateIntegers(_ scratch: AttentionScratch, _ padded: Int, _ first: Int
   var n = 0
   #if ISA_AVX512
     while vectors &- n >= 3 {
-      dots(Tile3(), scratch, padded, first, n)
+      dots(Tile3(), scratch, padded, n)
       n &+= 3
     }
     if vectors &- n == 2 {
-      dots(Tile2(), scratch, padded, first, n)
+      dots(Tile2(), scratch, padded, n)
       n &+= 2
     }
   #endif
   while n < vectors {
-    dots(Tile1(), scratch, padded, first, n)
+    dots(Tile1(), scratch, padded, n)
     n &+= 1
   }
-  for n in 0..<vectors { weigh(scratch, padded, n) }
+  for n in 0..<vectors { weigh(scratch, padded, first, n) }
   n = 0
   #if ISA_AVX512
     while vectors &- n >= 3 {
@@ -56,13 +56,13 @@ func accumulateIntegers(_ scratch: AttentionScratch, _ padded: Int, _ first: Int
   }
 }
 
-/// Scaled q · k of N vectors of rows, from vector `n` on, and 16 positions.
+/// q · k of N vectors of rows, from vector `n` on, and 16 positions, in units of the queries.
 @inline(__always)
 private func dots<let N: Int, let P: Int, let T: Int>(
-  _ empty: IntegerTile<N, P, T>, _ scratch: AttentionScratch, _ padded: Int, _ first: Int, _ n: Int
+  _ empty: IntegerTile<N, P, T>, _ scratch: AttentionScratch, _ padded: Int, _ n: Int
 ) {
   let q = scratch.laneQueries + n &* 16 &* padded, weights = scratch.laneWeights + n &* 256
-  let queryUnits = scratch.queryUnits + (first &+ n &* 16), keyUnits = scratch.keyUnits
+  let keyUnits = scratch.keyUnits
   var j = 0
   while j < 16 {
     let k = scratch.rawKeys + j &* padded
@@ -77,27 +77,28 @@ private func dots<let N: Int, let P: Int, let T: Int>(
       }
     }
     for m in 0..<N {
-      let unit = load(queryUnits + m &* 16), scores = weights + (m &* 256 &+ j &* 16)
+      let scores = weights + (m &* 256 &+ j &* 16)
       for p in 0..<P {
-        store(floats(t.n[unchecked: p &* N &+ m]) * Lanes(repeating: keyUnits[j &+ p]) * unit, scores + p &* 16)
+        store(floats(t.n[unchecked: p &* N &+ m]) * Lanes(repeating: keyUnits[j &+ p]), scores + p &* 16)
       }
     }
     j &+= P
   }
 }
 
-/// Turns the scores [16][16] of vector n of rows into pairs of weights [8][16]; in registers from the first to the last.
+/// Turns the products q · k [16][16] of vector n of rows into pairs of weights [8][16]; in registers from the first to the last.
 @inline(__always)
-private func weigh(_ scratch: AttentionScratch, _ padded: Int, _ n: Int) {
+private func weigh(_ scratch: AttentionScratch, _ padded: Int, _ first: Int, _ n: Int) {
   let scores = scratch.laneWeights + n &* 256
   let maxima = scratch.laneSegment.maxima + n &* 16, totals = scratch.laneSegment.totals + n &* 16
   var w = InlineArray<16, Lanes> { j in load(scores + j &* 16) }
-  let highest = largestOfRows(w), bound = load(maxima) + Lanes(repeating: allowedGrowth)
+  let unit = load(scratch.queryUnits + (first &+ n &* 16))
+  let highest = largestOfRows(w) * unit, bound = load(maxima) + Lanes(repeating: allowedGrowth)
   if differ(maximum(highest, bound), bound) { raise(scratch, padded, n, highest) }
-  let now = load(maxima)
+  let offset = Lanes() - load(maxima)
   // In two loops: one would be too long to be unrolled, and what is not unrolled goes through memory.
-  for j in 0..<8 { w[unchecked: j] = exp(w[unchecked: j] - now) }
-  for j in 8..<16 { w[unchecked: j] = exp(w[unchecked: j] - now) }
+  for j in 0..<8 { w[unchecked: j] = exp2(fma(w[unchecked: j], unit, offset)) }
+  for j in 8..<16 { w[unchecked: j] = exp2(fma(w[unchecked: j], unit, offset)) }
   store(load(totals) + sumOfRows(w), totals)
   for j in 0..<16 { w[unchecked: j] *= Lanes(repeating: scratch.valueUnits[j]) }
   let total = sumOfRows(w), factor = Lanes(repeating: largestInteger) / total
@@ -117,7 +118,7 @@ private func raise(_ scratch: AttentionScratch, _ padded: Int, _ n: Int, _ highe
     rescales[lane] = state.maxima[row] - now
     state.maxima[row] = now
   }
-  let factor = exp(load(rescales))
+  let factor = exp2(load(rescales))
   store(load(state.totals + n &* 16) * factor, state.totals + n &* 16)
   for i in n &* padded..<(n &+ 1) &* padded { store(load(state.sums + i &* 16) * factor, state.sums + i &* 16) }
 }

@@ -20,13 +20,13 @@ func accumulateIntegers<let R: Int>(
   let scores = dots(empty, q, block.keys, padded)
   var units = InlineArray<R, Float>(repeating: 0)
   for r in 0..<R {
-    var row = floats(scores[unchecked: r]) * load(block.keyUnits) * Lanes(repeating: queryUnits[r])
-    if block.visible.count < 16 { row = masked(row, block.visible) }
-    let before = maxima[r], now = raised(before, largest(row))
+    let row = floats(scores[unchecked: r]) * load(block.keyUnits), isPart = block.visible.count < 16
+    let highest = largest(isPart ? masked(row, block.visible) : row) * queryUnits[r]
+    let before = maxima[r], now = raised(before, highest)
     if now != before { raise(now, &maxima[r], &totals[r], sums + r &* padded, padded) }
-    let weights = exp(row - Lanes(repeating: now))
+    var weights = exp2(fma(row, Lanes(repeating: queryUnits[r]), Lanes(repeating: -now)))
     var values = weights * load(block.valueUnits)
-    if block.visible.count < 16 { values = masked(values, block.visible, with: 0) }
+    if isPart { (weights, values) = (masked(weights, block.visible, with: 0), masked(values, block.visible, with: 0)) }
     units[unchecked: r] = roundWeights(values, block.weights + r &* 16)
     totals[r] += sum(weights)
   }
@@ -110,7 +110,7 @@ private func add(_ v: IntLanes, _ unit: Float, to sum: UnsafeMutablePointer<Floa
 private func raise(
   _ now: Float, _ maximum: inout Float, _ total: inout Float, _ sums: UnsafeMutablePointer<Float>, _ padded: Int
 ) {
-  let factor = exp(Lanes(repeating: maximum - now))
+  let factor = exp2(Lanes(repeating: maximum - now))
   maximum = now
   total *= factor[0]
   var i = 0

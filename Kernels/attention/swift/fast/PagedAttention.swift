@@ -45,13 +45,13 @@ func accumulate<let R: Int>(
     var row = scores[unchecked: r] * Lanes(repeating: block.scale)
     if block.visible.count < 16 { row = masked(row, block.visible) }
     let before = maxima[r], highest = largest(row), now = highest > before ? highest : before
-    let weights = exp(row - Lanes(repeating: now))
+    let weights = exp2(row - Lanes(repeating: now))
     store(weights, block.weights + r &* 16)
     if now == before {
       totals[r] += sum(weights)
       continue
     }
-    let rescale = exp(Lanes(repeating: before - now))
+    let rescale = exp2(Lanes(repeating: before - now))
     totals[r] = totals[r] * rescale[0] + sum(weights)
     maxima[r] = now
     var i = 0
