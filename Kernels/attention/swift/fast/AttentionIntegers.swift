@@ -96,9 +96,8 @@ func roundRow(
 func roundQueries(_ scratch: AttentionScratch, _ shape: PagedAttentionShape, _ count: Int) {
   for row in 0..<count {
     let q = scratch.queries + row &* shape.padded
-    let unit = max(
-      sum(squaresOfRow(q, shape.padded)).squareRoot() / largestNorm, largestOfRow(q, shape.padded) / largestInteger)
-    // One whose square is hardly a number counts as zero.
+    let norm = sum(squaresOfRow(q, shape.padded)).squareRoot()
+    let unit = max(norm * (1 / largestNorm), largestOfRow(q, shape.padded) * (1 / largestInteger))
     let inverse = unit < 1e-20 ? 0 : 1 / unit
     // Units are never negative: the integers take the sign.
     roundRow(q, shape.padded, shape.scale < 0 ? -inverse : inverse, q)

@@ -96,12 +96,14 @@ func accumulate<let R: Int>(
 }
 
 /// `hidden` outside of `visible`.
-@inline(never)
+@inline(__always)
 func masked(_ scores: Lanes, _ visible: Range<Int>, with hidden: Float = -.infinity) -> Lanes {
-  var scores = scores
-  for j in 0..<visible.lowerBound { scores[j] = hidden }
-  for j in visible.upperBound..<16 { scores[j] = hidden }
-  return scores
+  let lane = IntLanes(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+  // Signs spread over all bits: ones from the first visible lane on, and ones before the end.
+  let since = (Int32(truncatingIfNeeded: visible.lowerBound) &- 1 &- lane) &>> 31
+  let before = (lane &- Int32(truncatingIfNeeded: visible.upperBound)) &>> 31
+  let mask = since & before
+  return lanes((bits(scores) & mask) | (bits(Lanes(repeating: hidden)) & ~mask))
 }
 
 /// q · key of R rows for 16 keys, in the lanes of the results; keys are [padded][16]. Products are summed along the head
