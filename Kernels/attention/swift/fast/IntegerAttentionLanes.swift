@@ -95,10 +95,10 @@ private func weigh(_ scratch: AttentionScratch, _ padded: Int, _ first: Int, _ n
   let unit = load(scratch.queryUnits + (first &+ n &* 16))
   let highest = largestOfRows(w) * unit, bound = load(maxima) + Lanes(repeating: allowedGrowth)
   if differ(maximum(highest, bound), bound) { raise(scratch, padded, n, highest) }
-  let offset = Lanes() - load(maxima)
+  let now = load(maxima)
   // In two loops: one would be too long to be unrolled, and what is not unrolled goes through memory.
-  for j in 0..<8 { w[unchecked: j] = exp2(fma(w[unchecked: j], unit, offset)) }
-  for j in 8..<16 { w[unchecked: j] = exp2(fma(w[unchecked: j], unit, offset)) }
+  for j in 0..<8 { w[unchecked: j] = exp2(w[unchecked: j] * unit - now) }
+  for j in 8..<16 { w[unchecked: j] = exp2(w[unchecked: j] * unit - now) }
   store(load(totals) + sumOfRows(w), totals)
   for j in 0..<16 { w[unchecked: j] *= Lanes(repeating: scratch.valueUnits[j]) }
   let total = sumOfRows(w), factor = Lanes(repeating: largestInteger) / total

@@ -24,7 +24,8 @@ func accumulateIntegers<let R: Int>(
     let highest = largest(isPart ? masked(row, block.visible) : row) * queryUnits[r]
     let before = maxima[r], now = raised(before, highest)
     if now != before { raise(now, &maxima[r], &totals[r], sums + r &* padded, padded) }
-    var weights = exp2(fma(row, Lanes(repeating: queryUnits[r]), Lanes(repeating: -now)))
+    // Not fused: what the largest score is rounded by could outweigh it where scores are huge.
+    var weights = exp2(row * Lanes(repeating: queryUnits[r]) - Lanes(repeating: now))
     var values = weights * load(block.valueUnits)
     if isPart { (weights, values) = (masked(weights, block.visible, with: 0), masked(values, block.visible, with: 0)) }
     units[unchecked: r] = roundWeights(values, block.weights + r &* 16)
