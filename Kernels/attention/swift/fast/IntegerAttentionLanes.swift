@@ -1,7 +1,7 @@
 // Attention in integers with rows as lanes: `AttentionLanes.swift` with pairs of 16-bit numbers.
 //
 // Arithmetic per vector of rows and block of 16 positions: 8 D multiply-adds of pairs for q·k, 8 D for p·v, D to add
-// these to the sums, 17 exponentials. Each lane computes what `accumulateIntegers` does for one row, to the same bits.
+// these to the sums, 16 powers of two. Each lane computes what `accumulateIntegers` does for one row, to the same bits.
 import CPUIntrinsics
 
 #if ISA_AVX512
