@@ -15,15 +15,8 @@ struct AttentionBounds {
   private(set) var output: [Float], lse: [Float]
 
   init(_ problem: Problem) throws {
-    let definition = problem.definition
-    var arguments = definition.inputs.names.map { name in
-      problem.tensors[name].map { KernelArgument.tensor($0) } ?? .scalar(problem.scalars[name] ?? 1)
-    }
-    arguments += try definition.outputShapes(axes: problem.axes).compactMap { $0 }.map {
-      .tensor(Tensor(.float32, Shape($0)))
-    }
-    let call = try PagedAttentionCall(arguments, definition), D = call.headDimension
-    let window = PagedAttention.window(of: definition) ?? .max / 2, group = call.queryHeads / call.keyValueHeads
+    let call = try problem.pagedAttentionCall(), D = call.headDimension
+    let window = PagedAttention.window(of: problem.definition) ?? .max / 2, group = call.queryHeads / call.keyValueHeads
     output = [Float](repeating: 0, count: call.output.count)
     lse = [Float](repeating: 0, count: call.lse.count)
     let q = call.query.floats

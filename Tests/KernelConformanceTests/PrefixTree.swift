@@ -100,15 +100,19 @@ struct PrefixTree {
 extension PrefixTree {
   /// How the batch would be cut into units.
   func plan(_ form: SharedPrefixTests.Form, threads: Int, sharing: Bool = true) throws -> AttentionPlan {
-    let problem = try problem(form.definition, seed: 1)
-    var arguments = form.definition.inputs.names.map { name in
-      problem.tensors[name].map { KernelArgument.tensor($0) } ?? .scalar(problem.scalars[name] ?? 1)
-    }
-    arguments += try form.definition.outputShapes(axes: problem.axes).compactMap { $0 }.map {
-      .tensor(Tensor(.float32, Shape($0)))
-    }
-    let call = try PagedAttentionCall(arguments, form.definition)
+    let call = try problem(form.definition, seed: 1).pagedAttentionCall()
     return AttentionPlan(call, window: form.window ?? .max / 2, threads: threads, sharing: sharing)
+  }
+}
+
+extension Problem {
+  /// The call of paged attention that it is, with outputs of its own.
+  func pagedAttentionCall() throws -> PagedAttentionCall {
+    var arguments = definition.inputs.names.map { name in
+      tensors[name].map { KernelArgument.tensor($0) } ?? .scalar(scalars[name] ?? 1)
+    }
+    arguments += try definition.outputShapes(axes: axes).compactMap { $0 }.map { .tensor(Tensor(.float32, Shape($0))) }
+    return try PagedAttentionCall(arguments, definition)
   }
 }
 

@@ -327,6 +327,17 @@ typealias Bytes64 = SIMD8<UInt64>
   #endif
 }
 
+/// The sums of the squares of `count` numbers, a multiple of 16, in the lanes.
+@inline(__always) func squares(_ x: UnsafePointer<Float>, _ count: Int) -> Lanes {
+  var sums = Lanes(), i = 0
+  while i < count {
+    let v = load(x + i)
+    sums = fma(v, v, sums)
+    i &+= 16
+  }
+  return sums
+}
+
 /// The largest lane.
 @inline(__always) func largest(_ v: Lanes) -> Float {
   let low = maximum(v.lowHalf.lowHalf, v.lowHalf.highHalf), high = maximum(v.highHalf.lowHalf, v.highHalf.highHalf)

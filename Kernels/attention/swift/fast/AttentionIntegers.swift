@@ -54,17 +54,6 @@ func unitsOfSlots(_ scales: Lanes) -> (units: Lanes, inverses: Lanes) {
   (magnitude(scales), lanes(bits(scales) & Int32.min | bits(Lanes(repeating: 1))))
 }
 
-/// The sums of a row's squares, in the lanes.
-@inline(__always)
-func squaresOfRow(_ row: UnsafePointer<Float>, _ padded: Int) -> Lanes {
-  var squares = Lanes(), i = 0
-  while i < padded {
-    squares = fma(load(row + i), load(row + i), squares)
-    i &+= 16
-  }
-  return squares
-}
-
 /// The sum of each row of [16][16], in the lanes of the result.
 @inline(__always)
 func rowSums(_ rows: UnsafePointer<Float>) -> Lanes {
@@ -96,7 +85,7 @@ func roundRow(
 func roundQueries(_ scratch: AttentionScratch, _ shape: PagedAttentionShape, _ count: Int) {
   for row in 0..<count {
     let q = scratch.queries + row &* shape.padded
-    let norm = sum(squaresOfRow(q, shape.padded)).squareRoot()
+    let norm = sum(squares(q, shape.padded)).squareRoot()
     let unit = max(norm * (1 / largestNorm), largestOfRow(q, shape.padded) * (1 / largestInteger))
     let inverse = unit < 1e-20 ? 0 : 1 / unit
     // Units are never negative: the integers take the sign.

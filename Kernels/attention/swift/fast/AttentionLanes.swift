@@ -7,24 +7,24 @@ import CPUIntrinsics
 
 #if ISA_AVX512
   // 32 registers: 24 accumulators.
-  private typealias Dots3 = LaneTile<3, 4, 12>
-  private typealias Dots2 = LaneTile<2, 4, 8>
-  private typealias Dots1 = LaneTile<1, 8, 8>
-  private typealias Sums3 = LaneTile<3, 8, 24>
-  private typealias Sums2 = LaneTile<2, 8, 16>
-  private typealias Sums1 = LaneTile<1, 16, 16>
+  private typealias Dots3 = LaneTile<3, 4, 12, Lanes>
+  private typealias Dots2 = LaneTile<2, 4, 8, Lanes>
+  private typealias Dots1 = LaneTile<1, 8, 8, Lanes>
+  private typealias Sums3 = LaneTile<3, 8, 24, Lanes>
+  private typealias Sums2 = LaneTile<2, 8, 16, Lanes>
+  private typealias Sums1 = LaneTile<1, 16, 16, Lanes>
 #elseif ISA_AVX2
   // 16 registers, two to a vector of lanes: 12 and 8 accumulators.
-  private typealias Dots1 = LaneTile<1, 2, 2>
-  private typealias Sums1 = LaneTile<1, 4, 4>
+  private typealias Dots1 = LaneTile<1, 2, 2, Lanes>
+  private typealias Sums1 = LaneTile<1, 4, 4, Lanes>
 #else
-  private typealias Dots1 = LaneTile<1, 1, 1>
-  private typealias Sums1 = LaneTile<1, 2, 2>
+  private typealias Dots1 = LaneTile<1, 1, 1, Lanes>
+  private typealias Sums1 = LaneTile<1, 2, 2, Lanes>
 #endif
 
 /// N vectors of rows by P positions or elements of the head; T = N P.
-struct LaneTile<let N: Int, let P: Int, let T: Int> {
-  var f = InlineArray<T, Lanes> { _ in Lanes() }
+struct LaneTile<let N: Int, let P: Int, let T: Int, Vector: SIMD> {
+  var v = InlineArray<T, Vector> { _ in Vector() }
   @inline(__always) init() {}
 }
 
@@ -129,7 +129,7 @@ func accumulateLanes(_ scratch: AttentionScratch, _ padded: Int, _ scale: Float,
 /// Scaled q · k of N vectors of rows, from vector `n` on, and 16 positions. Even and odd products are summed apart, then added.
 @inline(__always)
 private func dots<let N: Int, let P: Int, let T: Int>(
-  _ empty: LaneTile<N, P, T>, _ scratch: AttentionScratch, _ padded: Int, _ scale: Float, _ n: Int
+  _ empty: LaneTile<N, P, T, Lanes>, _ scratch: AttentionScratch, _ padded: Int, _ scale: Float, _ n: Int
 ) {
   let q = scratch.laneQueries + n &* 16 &* padded, weights = scratch.laneWeights + n &* 256
   var j = 0
@@ -142,14 +142,14 @@ private func dots<let N: Int, let P: Int, let T: Int>(
         let key = Lanes(repeating: k[p &* padded &+ i])
         for m in 0..<N {
           let t = p &* N &+ m
-          even.f[unchecked: t] = fma(load(q + (m &* padded &+ i) &* 16), key, even.f[unchecked: t])
+          even.v[unchecked: t] = fma(load(q + (m &* padded &+ i) &* 16), key, even.v[unchecked: t])
         }
       }
       for p in 0..<P {
         let key = Lanes(repeating: k[p &* padded &+ i &+ 1])
         for m in 0..<N {
           let t = p &* N &+ m
-          odd.f[unchecked: t] = fma(load(q + (m &* padded &+ i &+ 1) &* 16), key, odd.f[unchecked: t])
+          odd.v[unchecked: t] = fma(load(q + (m &* padded &+ i &+ 1) &* 16), key, odd.v[unchecked: t])
         }
       }
       i &+= 2
@@ -157,7 +157,7 @@ private func dots<let N: Int, let P: Int, let T: Int>(
     for p in 0..<P {
       for m in 0..<N {
         let t = p &* N &+ m
-        let score = (even.f[unchecked: t] + odd.f[unchecked: t]) * Lanes(repeating: scale)
+        let score = (even.v[unchecked: t] + odd.v[unchecked: t]) * Lanes(repeating: scale)
         store(score, weights + (m &* 256 &+ (j &+ p) &* 16))
       }
     }
@@ -220,19 +220,19 @@ func differ(_ a: Lanes, _ b: Lanes) -> Bool {
 /// Adds weights times values to the sums of N vectors of rows.
 @inline(__always)
 private func addValues<let N: Int, let P: Int, let T: Int>(
-  _ empty: LaneTile<N, P, T>, _ scratch: AttentionScratch, _ padded: Int, _ grown: Bool, _ n: Int
+  _ empty: LaneTile<N, P, T, Lanes>, _ scratch: AttentionScratch, _ padded: Int, _ grown: Bool, _ n: Int
 ) {
   let sums = scratch.laneSegment.sums + n &* 16 &* padded, weights = scratch.laneWeights + n &* 256
   var i = 0
   while i < padded {
     var t = empty
     for m in 0..<N {
-      for p in 0..<P { t.f[unchecked: p &* N &+ m] = load(sums + (m &* padded &+ i &+ p) &* 16) }
+      for p in 0..<P { t.v[unchecked: p &* N &+ m] = load(sums + (m &* padded &+ i &+ p) &* 16) }
     }
     if grown {
       for m in 0..<N {
         let rescale = load(scratch.laneRescales + (n &+ m) &* 16)
-        for p in 0..<P { t.f[unchecked: p &* N &+ m] *= rescale }
+        for p in 0..<P { t.v[unchecked: p &* N &+ m] *= rescale }
       }
     }
     for j in 0..<16 {
@@ -241,12 +241,12 @@ private func addValues<let N: Int, let P: Int, let T: Int>(
         let value = Lanes(repeating: v[p])
         for m in 0..<N {
           let weight = load(weights + (m &* 256 &+ j &* 16))
-          t.f[unchecked: p &* N &+ m] = fma(weight, value, t.f[unchecked: p &* N &+ m])
+          t.v[unchecked: p &* N &+ m] = fma(weight, value, t.v[unchecked: p &* N &+ m])
         }
       }
     }
     for m in 0..<N {
-      for p in 0..<P { store(t.f[unchecked: p &* N &+ m], sums + (m &* padded &+ i &+ p) &* 16) }
+      for p in 0..<P { store(t.v[unchecked: p &* N &+ m], sums + (m &* padded &+ i &+ p) &* 16) }
     }
     i &+= P
   }

@@ -284,10 +284,10 @@ private func accumulateRows(_ blocks: AttentionBlocks, _ block: BlockStep, _ fir
   var r = first
   while r < end {
     switch end &- r {
-    case 1: accumulate(Rows<1>(), blocks, block, r)
-    case 2: accumulate(Rows<2>(), blocks, block, r)
-    case 3: accumulate(Rows<3>(), blocks, block, r)
-    default: accumulate(Rows<4>(), blocks, block, r)
+    case 1: accumulate(Rows<1, Lanes>(), blocks, block, r)
+    case 2: accumulate(Rows<2, Lanes>(), blocks, block, r)
+    case 3: accumulate(Rows<3, Lanes>(), blocks, block, r)
+    default: accumulate(Rows<4, Lanes>(), blocks, block, r)
     }
     r &+= 4
   }
@@ -295,12 +295,13 @@ private func accumulateRows(_ blocks: AttentionBlocks, _ block: BlockStep, _ fir
 
 /// One block for R rows from `row` on.
 @inline(__always)
-private func accumulate<let R: Int>(_ empty: Rows<R>, _ blocks: AttentionBlocks, _ block: BlockStep, _ row: Int) {
+private func accumulate<let R: Int>(_ empty: Rows<R, Lanes>, _ blocks: AttentionBlocks, _ block: BlockStep, _ row: Int)
+{
   let scratch = blocks.scratch, padded = block.padded
   let q = scratch.queries + row &* padded, sums = scratch.segment.sums + row &* padded
   let maxima = scratch.segment.maxima + row, totals = scratch.segment.totals + row
   if blocks.multipliesIntegers {
-    accumulateIntegers(IntegerRows<R>(), block, q, scratch.queryUnits + row, sums, maxima, totals)
+    accumulateIntegers(Rows<R, IntLanes>(), block, q, scratch.queryUnits + row, sums, maxima, totals)
   } else {
     accumulate(empty, block, q, sums, maxima, totals)
   }

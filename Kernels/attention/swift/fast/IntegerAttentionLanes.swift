@@ -5,20 +5,14 @@
 import CPUIntrinsics
 
 #if ISA_AVX512
-  private typealias Tile3 = IntegerTile<3, 8, 24>
-  private typealias Tile2 = IntegerTile<2, 8, 16>
-  private typealias Tile1 = IntegerTile<1, 16, 16>
+  private typealias Tile3 = LaneTile<3, 8, 24, IntLanes>
+  private typealias Tile2 = LaneTile<2, 8, 16, IntLanes>
+  private typealias Tile1 = LaneTile<1, 16, 16, IntLanes>
 #elseif ISA_AVX2
-  private typealias Tile1 = IntegerTile<1, 4, 4>
+  private typealias Tile1 = LaneTile<1, 4, 4, IntLanes>
 #else
-  private typealias Tile1 = IntegerTile<1, 2, 2>
+  private typealias Tile1 = LaneTile<1, 2, 2, IntLanes>
 #endif
-
-/// N vectors of rows by P positions or elements of the head; T = N P.
-private struct IntegerTile<let N: Int, let P: Int, let T: Int> {
-  var n = InlineArray<T, IntLanes> { _ in IntLanes() }
-  @inline(__always) init() {}
-}
 
 /// One online-softmax step of `vectors` vectors of rows, from row `first` of the unit on, over a whole block.
 @inline(never)
@@ -59,7 +53,7 @@ func accumulateIntegers(_ scratch: AttentionScratch, _ padded: Int, _ first: Int
 /// q · k of N vectors of rows, from vector `n` on, and 16 positions, in units of the queries.
 @inline(__always)
 private func dots<let N: Int, let P: Int, let T: Int>(
-  _ empty: IntegerTile<N, P, T>, _ scratch: AttentionScratch, _ padded: Int, _ n: Int
+  _ empty: LaneTile<N, P, T, IntLanes>, _ scratch: AttentionScratch, _ padded: Int, _ n: Int
 ) {
   let q = scratch.laneQueries + n &* 16 &* padded, weights = scratch.laneWeights + n &* 256
   let keyUnits = scratch.keyUnits
@@ -72,14 +66,14 @@ private func dots<let N: Int, let P: Int, let T: Int>(
         let key = broadcast(k + (p &* padded &+ i))
         for m in 0..<N {
           let query = loadPairs(q + (m &* padded &+ i) &* 16)
-          t.n[unchecked: p &* N &+ m] = dotPairs(t.n[unchecked: p &* N &+ m], query, key)
+          t.v[unchecked: p &* N &+ m] = dotPairs(t.v[unchecked: p &* N &+ m], query, key)
         }
       }
     }
     for m in 0..<N {
       let scores = weights + (m &* 256 &+ j &* 16)
       for p in 0..<P {
-        store(floats(t.n[unchecked: p &* N &+ m]) * Lanes(repeating: keyUnits[j &+ p]), scores + p &* 16)
+        store(floats(t.v[unchecked: p &* N &+ m]) * Lanes(repeating: keyUnits[j &+ p]), scores + p &* 16)
       }
     }
     j &+= P
@@ -126,7 +120,7 @@ private func raise(_ scratch: AttentionScratch, _ padded: Int, _ n: Int, _ highe
 /// Adds weights times values to the sums of N vectors of rows.
 @inline(__always)
 private func addValues<let N: Int, let P: Int, let T: Int>(
-  _ empty: IntegerTile<N, P, T>, _ scratch: AttentionScratch, _ padded: Int, _ n: Int
+  _ empty: LaneTile<N, P, T, IntLanes>, _ scratch: AttentionScratch, _ padded: Int, _ n: Int
 ) {
   let sums = scratch.laneSegment.sums + n &* 16 &* padded, weights = scratch.laneWeights + n &* 256
   let units = scratch.laneWeightUnits + n &* 16
@@ -139,13 +133,13 @@ private func addValues<let N: Int, let P: Int, let T: Int>(
         let value = broadcast(v + p)
         for m in 0..<N {
           let weight = loadPairs(weights + (m &* 256 &+ j &* 16))
-          t.n[unchecked: p &* N &+ m] = dotPairs(t.n[unchecked: p &* N &+ m], weight, value)
+          t.v[unchecked: p &* N &+ m] = dotPairs(t.v[unchecked: p &* N &+ m], weight, value)
         }
       }
     }
     for m in 0..<N {
       let unit = load(units + m &* 16), sum = sums + (m &* padded &+ i) &* 16
-      for p in 0..<P { add(t.n[unchecked: p &* N &+ m], unit, to: sum + p &* 16) }
+      for p in 0..<P { add(t.v[unchecked: p &* N &+ m], unit, to: sum + p &* 16) }
     }
     i &+= P
   }

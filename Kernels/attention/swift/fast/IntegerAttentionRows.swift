@@ -3,17 +3,10 @@
 // Arithmetic per row and block: 8 D multiply-adds of pairs for q·k, 8 D for p·v, 16 exponentials.
 import CPUIntrinsics
 
-/// Two vectors of integers for each of R rows.
-struct IntegerRows<let R: Int> {
-  var a = InlineArray<R, IntLanes>(repeating: IntLanes())
-  var b = InlineArray<R, IntLanes>(repeating: IntLanes())
-  @inline(__always) init() {}
-}
-
 /// One online-softmax step of R rows over the visible positions of a block. Nothing passes between rows.
 @inline(__always)
 func accumulateIntegers<let R: Int>(
-  _ empty: IntegerRows<R>, _ block: BlockStep, _ q: UnsafePointer<Float>, _ queryUnits: UnsafePointer<Float>,
+  _ empty: Rows<R, IntLanes>, _ block: BlockStep, _ q: UnsafePointer<Float>, _ queryUnits: UnsafePointer<Float>,
   _ sums: UnsafeMutablePointer<Float>, _ maxima: UnsafeMutablePointer<Float>, _ totals: UnsafeMutablePointer<Float>
 ) {
   let padded = block.padded
@@ -42,7 +35,7 @@ func accumulateIntegers<let R: Int>(
 /// q · key of R rows for 16 keys, in the lanes of the results; keys are [pairs][16].
 @inline(__always)
 private func dots<let R: Int>(
-  _ empty: IntegerRows<R>, _ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ padded: Int
+  _ empty: Rows<R, IntLanes>, _ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ padded: Int
 ) -> InlineArray<R, IntLanes> {
   var t = empty
   var i = 0
@@ -63,7 +56,7 @@ private func dots<let R: Int>(
 /// Adds weights times values to two vectors of the sums, from element `i` on. Hidden positions have weight 0.
 @inline(__always)
 private func addValues<let R: Int>(
-  _ empty: IntegerRows<R>, _ block: BlockStep, _ i: Int, _ sums: UnsafeMutablePointer<Float>,
+  _ empty: Rows<R, IntLanes>, _ block: BlockStep, _ i: Int, _ sums: UnsafeMutablePointer<Float>,
   _ units: InlineArray<R, Float>
 ) {
   var t = empty
@@ -85,7 +78,7 @@ private func addValues<let R: Int>(
 /// The same for the last vector of a head that has an odd number of them.
 @inline(__always)
 private func addLastValues<let R: Int>(
-  _ empty: IntegerRows<R>, _ block: BlockStep, _ i: Int, _ sums: UnsafeMutablePointer<Float>,
+  _ empty: Rows<R, IntLanes>, _ block: BlockStep, _ i: Int, _ sums: UnsafeMutablePointer<Float>,
   _ units: InlineArray<R, Float>
 ) {
   var t = empty

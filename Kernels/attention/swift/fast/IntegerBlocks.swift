@@ -178,7 +178,7 @@ extension AttentionBlocks {
 
   @inline(__always)
   private func findUnitsOfWide(_ units: UnsafeMutablePointer<Float>) {
-    for j in 0..<16 { store(squaresOfRow(scratch.wide + j &* shape.padded, shape.padded), scratch.square + j &* 16) }
+    for j in 0..<16 { store(squares(scratch.wide + j &* shape.padded, shape.padded), scratch.square + j &* 16) }
     let found =
       cacheKeys.kind == .int8 ? unitsOfSlots(load(scratch.slotScales)) : unitsOfRows(rowSums(scratch.square))
     store(found.units, units)

@@ -27,16 +27,17 @@ extension BlockStep {
   @inline(__always) var visible: Range<Int> { visibleFrom..<visibleTo }
 }
 
-struct Rows<let R: Int> {
-  var a = InlineArray<R, Lanes>(repeating: Lanes())
-  var b = InlineArray<R, Lanes>(repeating: Lanes())
+/// Two vectors for each of R rows.
+struct Rows<let R: Int, Vector: SIMD> {
+  var a = InlineArray<R, Vector>(repeating: Vector())
+  var b = InlineArray<R, Vector>(repeating: Vector())
   @inline(__always) init() {}
 }
 
 /// One online-softmax step of R rows over the visible positions of a block. Nothing passes between rows.
 @inline(__always)
 func accumulate<let R: Int>(
-  _ empty: Rows<R>, _ block: BlockStep, _ q: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>,
+  _ empty: Rows<R, Lanes>, _ block: BlockStep, _ q: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>,
   _ maxima: UnsafeMutablePointer<Float>, _ totals: UnsafeMutablePointer<Float>
 ) {
   let padded = block.padded
@@ -110,7 +111,7 @@ func masked(_ scores: Lanes, _ visible: Range<Int>, with hidden: Float = -.infin
 /// in two interleaved sums, then added.
 @inline(__always)
 private func dots<let R: Int>(
-  _ empty: Rows<R>, _ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ padded: Int
+  _ empty: Rows<R, Lanes>, _ q: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ padded: Int
 ) -> InlineArray<R, Lanes> {
   var t = empty
   var i = 0

@@ -12,7 +12,7 @@ public func rmsNorm(
 ) {
   for row in rows {
     let input = x + row &* hidden
-    normalise(input, weight, y + row &* hidden, hidden, squares(input, hidden), eps)
+    normalise(input, weight, y + row &* hidden, hidden, sumOfSquares(input, hidden), eps)
   }
 }
 
@@ -35,21 +35,14 @@ public func fusedAddRMSNorm(
       i &+= 1
     }
     let total = UnsafePointer(residualOut + offset)
-    normalise(total, weight, y + offset, hidden, squares(total, hidden), eps)
+    normalise(total, weight, y + offset, hidden, sumOfSquares(total, hidden), eps)
   }
 }
 
 // reduce
 @inline(__always)
-private func squares(_ x: UnsafePointer<Float>, _ hidden: Int) -> Float {
-  var lanes = Lanes()
-  var i = 0
-  while i &+ 16 <= hidden {
-    let v = load(x + i)
-    lanes = fma(v, v, lanes)
-    i &+= 16
-  }
-  var total = sum(lanes)
+private func sumOfSquares(_ x: UnsafePointer<Float>, _ hidden: Int) -> Float {
+  var i = hidden & ~15, total = sum(squares(x, i))
   while i < hidden {
     total += x[i] * x[i]
     i &+= 1
