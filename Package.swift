@@ -25,9 +25,8 @@ let fast: [SwiftSetting] = [.unsafeFlags(["-O"])]
   let avx512: [SwiftSetting] = [
     .unsafeFlags(
       wholeModule + [
-        "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512bf16", "-Xcc", "-mavx512vnni", "-Xcc",
-        "-mprefer-vector-width=512", "-Xcc", "-Xclang", "-Xcc", "-target-feature", "-Xcc", "-Xclang", "-Xcc",
-        "+fast-dpwssd",
+        "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni", "-Xcc", "-mprefer-vector-width=512", "-Xcc", "-Xclang",
+        "-Xcc", "-target-feature", "-Xcc", "-Xclang", "-Xcc", "+fast-dpwssd",
       ]), .define("ISA_AVX512"),
   ]
 #else

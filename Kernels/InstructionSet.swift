@@ -4,7 +4,7 @@ import Traces
 
 /// The instruction sets that fast Swift kernels are compiled for, best first.
 public enum InstructionSet: String, Sendable, CaseIterable {
-  /// AVX-512 with VNNI and bfloat16 (Zen 4 and 5, Sapphire Rapids).
+  /// AVX-512 with VNNI: Cascade Lake, Ice Lake and later servers of Intel; Zen 4 and later.
   case avx512
   /// AVX2, FMA, F16C: x86-64-v3 (Haswell, Zen 1 and later).
   case avx2

@@ -5,12 +5,14 @@ import KernelsBaseline
 ///
 /// The rows of all query tokens of one key-value head stand in a line, sharers of a prefix next to each other, and are cut
 /// into tiles of up to three vectors of 16 rows. What is still too much for one thread is cut along the positions, between
-/// segments: the states of these are merged afterwards. Where the cuts are changes no bit of the result.
+/// segments, and behind a common prefix between sequences too: the units leave softmax states, which the one that is done
+/// last merges. Where the cuts are changes no bit of the result.
 ///
 ///     positions   0    256   512   768            positions   0    256   512   768
-///     head 0      |------- unit --------|         head 0      |-- unit --|-- unit --|   a split: two units leave
-///     head 1      |------- unit --------|         head 1      |-- unit --|-- unit --|   softmax states, which are
-///     one thread                                  four threads                          merged when all are done
+///     head 0      |------- unit --------|         head 0      |-- unit --|-- unit --|-- unit --|   rows of some
+///                 |                     |                     |          |          |-- unit --|   sequences each:
+///                 |                     |                     |          |          |-- unit --|   a split each
+///     one thread                                  two threads
 struct AttentionPlan {
   /// Costly ones first, so that threads finish together.
   private(set) var units: [Unit] = []
@@ -29,8 +31,11 @@ struct AttentionPlan {
     var cost: Int
     /// It computes no others; from the beginning of a segment on.
     var positions = 0..<Int.max
-    /// Of one that is part of a split: where in the memory for states its own begin, and whether it is the first.
-    var states: Int?, isFirst = false
+    /// What it leaves states for, and where in the memory for states its own begin; whether it is the first of the units
+    /// of these rows. Nil: it writes the output.
+    var states: Int?, isFirst = false, splits = 0..<0
+    /// How many rows these states are of, and its first row among them.
+    var stateRows = 0, firstRow = 0
   }
 
   /// Rows that several units compute, each some of the segments: the first unit leaves one state, as it merges its
@@ -38,8 +43,10 @@ struct AttentionPlan {
   struct Split {
     var parts: Range<Int>
     var head: Int
-    /// Where the states begin, and how many there are.
-    var states: Int, stateCount: Int
+    /// Where the states begin, how many there are, of how many rows, and the first of the split's rows among them.
+    var states: Int, stateCount: Int, stateRows: Int, firstRow: Int
+    /// By how many units: when so many are done the states are merged.
+    var units: Int
   }
 
   /// - window: how many positions a query sees.
@@ -60,6 +67,7 @@ struct AttentionPlan {
     }
     let whole = self
     consider(whole.split(layout, even: even))
+    consider(whole.split(layout, even: even, tails: 2 * threads))
     let left = heads - heads % threads
     for tile in [32, 24, 16] {
       for rest in Set([0, left]).sorted() where rest < heads {
@@ -125,7 +133,9 @@ struct AttentionPlan {
 
   /// Lays all units in a line and cuts it where a thread has its share, at the nearest beginning of a segment: fewer cuts
   /// than threads (McNaughton 1959).
-  private func split(_ layout: Layout, even: Int) -> AttentionPlan {
+  /// - tails: into how many units what lies behind a common prefix is cut, between sequences. These fill up what segments
+  ///   leave uneven.
+  private func split(_ layout: Layout, even: Int, tails: Int = 1) -> AttentionPlan {
     var plan = self, cut: [Unit] = []
     var room = even
     for unit in units {
@@ -134,7 +144,11 @@ struct AttentionPlan {
         cut.append(unit)
       } else {
         let pieces = self.pieces(layout, unit, even: even, room: &room)
-        cut += pieces.count > 1 ? plan.keep(layout, pieces) : [unit]
+        if pieces.count > 1 {
+          cut += plan.keep(layout, plan.cutTail(layout, of: pieces, tails))
+        } else {
+          cut.append(unit)
+        }
       }
       if room < even / 50 { room += even }
     }
@@ -162,24 +176,84 @@ struct AttentionPlan {
     return pieces + [piece]
   }
 
-  /// Gives the pieces of a unit memory for their states.
-  private mutating func keep(_ layout: Layout, _ pieces: [Unit]) -> [Unit] {
-    let floats = attentionStateFloats(
-      rows: parts[pieces[0].parts].reduce(0) { $0 + $1.rows }, headDimension: layout.call.headDimension)
-    var split = Split(parts: pieces[0].parts, head: pieces[0].head, states: stateFloats, stateCount: 0)
-    var kept = pieces
-    for i in kept.indices {
-      (kept[i].states, kept[i].isFirst) = (split.states + split.stateCount * floats, i == 0)
-      split.stateCount += i == 0 ? 1 : kept[i].positions.count / attention_segment
+  /// Cuts the last of a unit's pieces where nothing is shared any more: the sequences behind, `count` units of some each.
+  private mutating func cutTail(_ layout: Layout, of pieces: [Unit], _ count: Int) -> [Unit] {
+    let last = pieces[pieces.count - 1], shared = steps[last.steps].map(\.to).max() ?? 0
+    // At the nearest beginning of a segment.
+    let from = max(
+      last.positions.lowerBound, (shared + attention_segment / 2) / attention_segment * attention_segment)
+    let units = min(count, last.parts.count)
+    guard units > 1, shared > 0, from < last.positions.upperBound else { return pieces }
+    var cut = Array(pieces.dropLast())
+    if from > last.positions.lowerBound {
+      var before = last
+      before.positions = last.positions.lowerBound..<from
+      before.cost = cost(layout, before, before.positions)
+      cut.append(before)
     }
-    stateFloats += split.stateCount * floats
-    splits.append(split)
+    for number in 0..<units {
+      let first = last.parts.count * number / units, end = last.parts.count * (number + 1) / units
+      var tail = self.unit(last, of: last.parts.lowerBound + first..<last.parts.lowerBound + end)
+      tail.positions = from..<last.positions.upperBound
+      tail.cost = cost(layout, tail, tail.positions)
+      cut.append(tail)
+    }
+    return cut
+  }
+
+  /// The unit of some of another's parts.
+  private mutating func unit(_ whole: Unit, of own: Range<Int>) -> Unit {
+    var unit = whole
+    unit.parts = own
+    unit.firstRow = whole.firstRow + rowCount(whole.parts.lowerBound..<own.lowerBound)
+    let rows = unit.firstRow - whole.firstRow..<unit.firstRow - whole.firstRow + rowCount(own)
+    let firstStep = steps.count
+    for step in steps[whole.steps] {
+      let shared = rows.clamped(to: step.first_row..<step.first_row + step.rows)
+      if shared.isEmpty { continue }
+      var step = step
+      (step.first_row, step.rows) = (shared.lowerBound - rows.lowerBound, shared.count)
+      steps.append(step)
+    }
+    unit.steps = firstStep..<steps.count
+    return unit
+  }
+
+  private func rowCount(_ range: Range<Int>) -> Int { parts[range].reduce(0) { $0 + $1.rows } }
+
+  /// Gives the pieces of a unit memory for their states, and says who merges which rows: all, or each tail's.
+  private mutating func keep(_ layout: Layout, _ pieces: [Unit]) -> [Unit] {
+    let whole = pieces[0], rows = rowCount(whole.parts)
+    let tails = pieces.filter { $0.parts != whole.parts }
+    // One state of the first piece, and one of each segment behind it.
+    func stateNumber(_ position: Int) -> Int { 1 + (position - whole.positions.upperBound) / attention_segment }
+    let stateCount = stateNumber(pieces[pieces.count - 1].positions.upperBound)
+    let floats = attentionStateFloats(rows: rows, headDimension: layout.call.headDimension)
+    let firstSplit = splits.count
+    for piece in tails.isEmpty ? [whole] : tails {
+      splits.append(
+        Split(
+          parts: piece.parts, head: piece.head, states: stateFloats, stateCount: stateCount, stateRows: rows,
+          firstRow: piece.firstRow, units: pieces.count - max(0, tails.count - 1)))
+    }
+    var kept = pieces, tail = firstSplit
+    for i in kept.indices {
+      let number = i == 0 ? 0 : stateNumber(kept[i].positions.lowerBound)
+      (kept[i].states, kept[i].isFirst, kept[i].stateRows) = (stateFloats + number * floats, i == 0, rows)
+      if kept[i].parts == whole.parts {
+        kept[i].splits = firstSplit..<splits.count
+      } else {
+        kept[i].splits = tail..<tail + 1
+        tail += 1
+      }
+    }
+    stateFloats += stateCount * floats
     return kept
   }
 
-  /// Cycles until splits are merged, about: another round of all threads, and states that lie in other processors' caches.
+  /// Cycles until splits are merged, about: states lie in other processors' caches.
   private func mergingTime(threads: Int) -> Int {
-    splits.isEmpty ? 0 : 20_000 + stateFloats * 2 / min(threads, splits.count)
+    splits.isEmpty ? 0 : stateFloats * 2 / min(threads, splits.count)
   }
 
   /// The positions that rows of a unit see, from the beginning of a segment on.

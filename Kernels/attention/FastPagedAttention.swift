@@ -3,6 +3,7 @@ import KernelRuntime
 import KernelsAVX2
 import KernelsAVX512
 import KernelsBaseline
+import Synchronization
 import Tensors
 import Traces
 
@@ -23,32 +24,51 @@ struct FastPagedAttention: Kernel {
     let (call, plan, work) = try planned(arguments, on: stream)
     if plan.units.isEmpty { return }
     let floats = KernelsBaseline.attentionScratch(rows: plan.rows, headDimension: call.headDimension)
-    let chunks = max(work.starts.count - 1, plan.splits.count)
-    let scratch = stream.scratch(byteCount: (chunks * floats + plan.stateFloats) * 4)
-      .bindMemory(to: Float.self, capacity: chunks * floats + plan.stateFloats)
+    let chunks = work.starts.count - 1, counterBytes = plan.splits.count * 64
+    let memory = stream.scratch(byteCount: (chunks * floats + plan.stateFloats) * 4 + counterBytes)
+    let counters = UnitCounters(memory, plan.splits.count)
+    let scratch = (memory + counterBytes).bindMemory(to: Float.self, capacity: chunks * floats + plan.stateFloats)
     let states = scratch + chunks * floats
     plan.parts.withUnsafeBufferPointer { parts in
       plan.steps.withUnsafeBufferPointer { steps in
-        stream.pool.parallel(work.starts.count - 1) { chunk in
+        stream.pool.parallel(chunks) { chunk in
           let end = work.starts[chunk + 1]
           for i in work.starts[chunk]..<end {
             let unit = plan.units[work.order[i]]
             if i + 1 < end { prefetch(call, plan, plan.units[work.order[i + 1]]) }
             let span = AttentionSpan(
               from: unit.positions.lowerBound, to: unit.positions.upperBound, states: unit.states.map { states + $0 },
-              isFirst: unit.isFirst)
+              isFirst: unit.isFirst, stateRows: unit.stateRows, firstRow: unit.firstRow)
             attend(
               call, UnsafeBufferPointer(rebasing: parts[unit.parts]), UnsafeBufferPointer(rebasing: steps[unit.steps]),
               unit.head, span, scratch + chunk * floats)
+            for number in unit.splits {
+              let split = plan.splits[number]
+              if counters.isLast(of: split.units, at: number) {
+                merge(
+                  call, UnsafeBufferPointer(rebasing: parts[split.parts]), split, states + split.states,
+                  scratch + chunk * floats)
+              }
+            }
           }
         }
-        stream.pool.parallel(plan.splits.count) { i in
-          let split = plan.splits[i]
-          merge(
-            call, UnsafeBufferPointer(rebasing: parts[split.parts]), split.head, states + split.states,
-            split.stateCount, scratch + i * floats)
-        }
       }
+    }
+  }
+
+  /// For each split, how many of its units are done, a cache line each.
+  private struct UnitCounters {
+    private let counters: UnsafeMutableRawPointer
+
+    init(_ memory: UnsafeMutableRawPointer, _ count: Int) {
+      counters = memory
+      for number in 0..<count { (memory + number * 64).storeBytes(of: 0, as: Int.self) }
+    }
+
+    /// Counts a unit; whether all `units` are done now, and what they wrote can be read.
+    func isLast(of units: Int, at number: Int) -> Bool {
+      let counter = (counters + number * 64).assumingMemoryBound(to: Atomic<Int>.self)
+      return counter.pointee.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue == units
     }
   }
 
@@ -111,23 +131,29 @@ struct FastPagedAttention: Kernel {
   }
 
   private func merge(
-    _ call: PagedAttentionCall, _ parts: UnsafeBufferPointer<AttentionPart>, _ head: Int,
-    _ states: UnsafeMutablePointer<Float>, _ count: Int, _ scratch: UnsafeMutablePointer<Float>
+    _ call: PagedAttentionCall, _ parts: UnsafeBufferPointer<AttentionPart>, _ split: AttentionPlan.Split,
+    _ states: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let output = call.output.elements(as: Float.self), lse = call.lse.elements(as: Float.self)
     switch set {
     case .avx512:
       KernelsAVX512.mergeAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        states, count: count, output, lse, parts: parts, head: head, scratch: scratch)
+        states, count: split.stateCount, stateRows: split.stateRows, firstRow: split.firstRow, output, lse,
+        parts: parts,
+        head: split.head, scratch: scratch)
     case .avx2:
       KernelsAVX2.mergeAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        states, count: count, output, lse, parts: parts, head: head, scratch: scratch)
+        states, count: split.stateCount, stateRows: split.stateRows, firstRow: split.firstRow, output, lse,
+        parts: parts,
+        head: split.head, scratch: scratch)
     case .baseline:
       KernelsBaseline.mergeAttention(
         queryHeads: call.queryHeads, keyValueHeads: call.keyValueHeads, headDimension: call.headDimension,
-        states, count: count, output, lse, parts: parts, head: head, scratch: scratch)
+        states, count: split.stateCount, stateRows: split.stateRows, firstRow: split.firstRow, output, lse,
+        parts: parts,
+        head: split.head, scratch: scratch)
     }
   }
 }

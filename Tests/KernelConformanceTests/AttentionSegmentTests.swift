@@ -58,6 +58,91 @@ import Traces
     }
   }
 
+  /// Twelve that go on behind a common prefix: for some tokens, for more than a segment, with several queries.
+  private static func sharers(of common: Int, pageSize: Int) -> PrefixTree {
+    var tree = PrefixTree(pageSize: pageSize)
+    tree.add(length: common + 40)
+    for i in 1..<12 {
+      tree.add(
+        after: 0, common: common / pageSize, length: common + [1, 32, 300, 17][i % 4], queries: [1, 3, 1, 1][i % 4])
+    }
+    return tree
+  }
+
+  @Test(
+    "behind a common prefix threads take some sequences each, with the bits of one thread", arguments: cases,
+    [512, 700, 1040])
+  func tails(_ pair: SharedPrefixTests.Case, _ common: Int) throws {
+    let definition = pair.form.definition, common = common / pair.form.pageSize * pair.form.pageSize
+    let whole = try Self.sharers(of: common, pageSize: pair.form.pageSize).problem(definition, seed: 6)
+    let expected = try Execution(pair.solution, whole, on: CPUStream(threads: 1))
+    for threads in [2, 3, 4, 16] {
+      let found = try Execution(pair.solution, whole, on: CPUStream(threads: threads))
+      #expect(found.damage.isEmpty, "\(found.damage)")
+      for name in definition.outputs.names {
+        let a = try #require(expected.outputs[name]), b = try #require(found.outputs[name])
+        #expect(sameBits(a, b), "\(name) with \(threads) threads: \(pair)")
+      }
+    }
+  }
+
+  @Test("what lies behind a common prefix fills up what its segments leave uneven", arguments: [2, 4])
+  func evenTails(_ threads: Int) throws {
+    let form = Form(queryHeads: 9, keyValueHeads: 3, dimension: 64, pageSize: 16)
+    var tree = PrefixTree(pageSize: 16)
+    tree.add(length: 544)
+    for _ in 1..<16 { tree.add(after: 0, common: 32, length: 544) }
+    let plan = try tree.plan(form, threads: threads)
+    let most = plan.busy(threads: threads).max() ?? 0, total = plan.units.reduce(0) { $0 + $1.cost }
+    #expect(Double(most * threads) <= 1.05 * Double(total), "\(plan.units.map(\.cost))")
+    // Tails are behind the prefix, and read none of it.
+    let tails = plan.units.filter { $0.splits.count == 1 }
+    #expect(tails.count == 2 * threads * plan.splits.reduce(into: Set()) { $0.insert($1.head) }.count)
+    #expect(tails.allSatisfy { $0.positions.lowerBound == 512 })
+  }
+
+  @Test("each state that a split merges is written once for each of its rows, by units that it waits for")
+  func states() throws {
+    let form = Form(queryHeads: 9, keyValueHeads: 3, dimension: 64, pageSize: 16)
+    var splits = 0
+    for common in [512, 700, 1040] {
+      for threads in [2, 3, 5, 16] {
+        let plan = try Self.sharers(of: common / 16 * 16, pageSize: 16).plan(form, threads: threads)
+        splits += plan.splits.count
+        // By the place of a row's sums in the memory for states: which unit writes it.
+        var writers: [Int: Int] = [:]
+        for (number, unit) in plan.units.enumerated() {
+          guard let states = unit.states else { continue }
+          let rows = plan.parts[unit.parts].reduce(0) { $0 + $1.rows }
+          for state in 0..<(unit.isFirst ? 1 : unit.positions.count / 256) {
+            for row in unit.firstRow..<unit.firstRow + rows {
+              let place = states + state * Self.floats(unit.stateRows) + row * 64
+              #expect(writers.updateValue(number, forKey: place) == nil)
+            }
+          }
+        }
+        for (number, split) in plan.splits.enumerated() {
+          let units = plan.units.indices.filter { plan.units[$0].splits.contains(number) }
+          #expect(units.count == split.units && units.count > 1)
+          let rows = plan.parts[split.parts].reduce(0) { $0 + $1.rows }
+          for state in 0..<split.stateCount {
+            for row in split.firstRow..<split.firstRow + rows {
+              let place = split.states + state * Self.floats(split.stateRows) + row * 64
+              #expect(place < plan.stateFloats)
+              let writer = writers.removeValue(forKey: place)
+              #expect(writer.map(units.contains) == true)
+            }
+          }
+        }
+        #expect(writers.isEmpty)
+      }
+    }
+    #expect(splits > 20)
+  }
+
+  /// Of a state of so many rows with a head of 64 elements.
+  private static func floats(_ rows: Int) -> Int { (rows + 15) / 16 * 16 * (64 + 2) }
+
   @Test("one long sequence keeps all threads busy", arguments: [2, 4, 8, 24])
   func spread(_ threads: Int) throws {
     var tree = PrefixTree(pageSize: 16)
@@ -69,7 +154,7 @@ import Traces
     let most = plan.busy(threads: threads).max() ?? 0, total = plan.units.reduce(0) { $0 + $1.cost }
     #expect(Double(most * threads) <= 1.15 * Double(total))
     // Each unit of a split has memory of its own for its states.
-    let floats = 16 * (64 + 2)
+    let floats = Self.floats(3)
     var next = 0
     for split in plan.splits {
       #expect(split.states == next)

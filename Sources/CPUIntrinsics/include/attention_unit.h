@@ -57,6 +57,8 @@ typedef struct {
   // segments of the unit that begins first, one for each segment of the others. Null: the unit writes the output.
   float *_Nullable states;
   bool isFirst;
+  // How many rows each of these states is of, and which of them is the unit's first: a unit may have some of the rows.
+  long stateRows, firstRow;
 } AttentionSpan;
 
 // What is the same for all units of one call.

@@ -6,6 +6,7 @@
 //
 // A unit merges its segments as it goes. Where several units have the same rows, the first of them leaves what it merged,
 // the others leave the state of each of their segments, and `mergeAttention` merges all: the same sums in the same order.
+// Behind a common prefix units may have some of the rows each; they write to the same states.
 //
 // Merging a row costs 2 D multiply-adds and two exponentials a segment: under 2 % of the segment.
 import CPUIntrinsics
@@ -16,6 +17,14 @@ extension AttentionState {
   init(_ memory: UnsafeMutablePointer<Float>, _ rows: Int, _ padded: Int) {
     let maxima = memory + rows &* padded
     self.init(sums: memory, maxima: maxima, totals: maxima + rows)
+  }
+
+  /// Rows from `first` on of one of several states of `rows` rows each, one behind the other.
+  @inline(__always)
+  init(_ number: Int, in states: UnsafeMutablePointer<Float>, rows: Int, first: Int, _ padded: Int) {
+    let floats = attentionStateFloats(rows: rows, headDimension: padded)
+    let whole = AttentionState(states + number &* floats, wholeVectors(rows), padded)
+    self.init(sums: whole.sums + first &* padded, maxima: whole.maxima + first, totals: whole.totals + first)
   }
 
   /// Behind the memory of a state of so many rows.
@@ -59,18 +68,16 @@ extension AttentionBlocks {
   @inline(__always)
   func state(at position: Int) -> AttentionState {
     let number = (position &- span.from) / attention_segment
-    let floats = attentionStateFloats(rows: rows, headDimension: shape.headDimension)
-    return AttentionState(span.states.unsafelyUnwrapped + number &* floats, wholeVectors(rows), shape.padded)
+    return AttentionState(
+      number, in: span.states.unsafelyUnwrapped, rows: span.stateRows, first: span.firstRow, shape.padded)
   }
 }
 
 /// Says that the rows of a unit that keeps its segments apart have seen nothing yet.
 @inline(__always)
-func beginStates(_ blocks: AttentionBlocks, _ parts: UnsafeBufferPointer<AttentionPart>) {
+func beginStates(_ blocks: AttentionBlocks) {
   if blocks.merges { return }
-  var end = blocks.span.from
-  for part in parts { end = max(end, min(blocks.span.to, lastPosition(blocks.shape, part) &+ 1)) }
-  for position in stride(from: blocks.span.from, to: end, by: attention_segment) {
+  for position in stride(from: blocks.span.from, to: blocks.span.to, by: attention_segment) {
     let state = blocks.state(at: position)
     for r in 0..<blocks.rows { state.totals[r] = 0 }
   }
@@ -112,12 +119,14 @@ func endSegmentOfLanes(_ blocks: AttentionBlocks, _ first: Int, _ count: Int, at
   lanes.clear(0, vectors &* 16, padded)
 }
 
-/// Merges `count` states of some rows, and writes these rows' output.
+/// Merges `count` states of the rows of `parts`, and writes these rows' output.
 /// - states: of the unit that begins first, then of each segment that follows, `attentionStateFloats` each; changed.
+/// - stateRows: how many rows each state is of; firstRow: which of them is the first of `parts`. Others may still be written.
+/// - scratch: `attentionScratch` floats.
 @inline(never)
 public func mergeAttention(
   queryHeads: Int, keyValueHeads: Int, headDimension: Int, _ states: UnsafeMutablePointer<Float>, count: Int,
-  _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
+  stateRows: Int, firstRow: Int, _ output: UnsafeMutablePointer<Float>, _ lse: UnsafeMutablePointer<Float>?,
   parts: UnsafeBufferPointer<AttentionPart>, head: Int, scratch: UnsafeMutablePointer<Float>
 ) {
   let shape = PagedAttentionShape(
@@ -126,12 +135,26 @@ public func mergeAttention(
   var rows = 0
   for part in parts { rows &+= part.rows }
   let padded = shape.padded, capacity = wholeVectors(rows)
-  let floats = attentionStateFloats(rows: rows, headDimension: headDimension)
-  let merged = AttentionState(states, capacity, padded)
+  let first = AttentionState(0, in: states, rows: stateRows, first: firstRow, padded)
+  let room = scratch + 64, merged = first.apart(rows, room, capacity)
   for number in 1..<max(1, count) {
-    merge(AttentionState(states + number &* floats, capacity, padded), into: merged, 0, rows, padded, scratch)
+    let later = AttentionState(number, in: states, rows: stateRows, first: firstRow, padded)
+    merge(later.apart(rows, room + 2 &* capacity, capacity), into: merged, 0, rows, padded, scratch)
   }
   write(shape, merged, parts, head, output, lse)
+}
+
+extension AttentionState {
+  /// The first `count` rows with maxima and totals in `room`, for 2 * capacity numbers: of these whole vectors are read, and
+  /// those of the rows behind may be another thread's.
+  @inline(__always)
+  fileprivate func apart(_ count: Int, _ room: UnsafeMutablePointer<Float>, _ capacity: Int) -> AttentionState {
+    let own = AttentionState(sums: sums, maxima: room, totals: room + capacity)
+    for row in 0..<capacity {
+      (own.maxima[row], own.totals[row]) = row < count ? (maxima[row], totals[row]) : (0, 0)
+    }
+    return own
+  }
 }
 
 /// Merges the states of rows `first ..< first + count`, those that have seen anything.

@@ -90,7 +90,7 @@ public func pagedAttention(
   let blocks = AttentionBlocks(
     shape: shape, cacheKeys: keys, cacheValues: values, head: head, rows: rows, span: span, scratch: scratch)
   if blocks.multipliesIntegers { roundQueries(scratch, shape, cleared) }
-  beginStates(blocks, parts)
+  beginStates(blocks)
   for step in steps {
     let from = max(step.from, span.from), to = min(step.to, span.to)
     if from < to { attendTogether(blocks, pages + step.first_page, from..<to, step.first_row, step.rows) }
