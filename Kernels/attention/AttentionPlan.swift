@@ -15,14 +15,14 @@ import KernelsBaseline
 ///     one thread                                  two threads
 struct AttentionPlan {
   /// Costly ones first, so that threads finish together.
-  private(set) var units: [Unit] = []
-  private(set) var parts: [AttentionPart] = []
-  private(set) var steps: [AttentionStep] = []
-  private(set) var splits: [Split] = []
+  var units: [Unit] = []
+  var parts: [AttentionPart] = []
+  var steps: [AttentionStep] = []
+  var splits: [Split] = []
   /// The most rows that a unit has.
-  private(set) var rows = 0
+  var rows = 0
   /// Floats for the states of all splits.
-  private(set) var stateFloats = 0
+  var stateFloats = 0
 
   struct Unit {
     var parts: Range<Int>, steps: Range<Int>
@@ -129,145 +129,8 @@ struct AttentionPlan {
     }
   }
 
-  // MARK: Cutting along the positions
-
-  /// Lays all units in a line and cuts it where a thread has its share, at the nearest beginning of a segment: fewer cuts
-  /// than threads (McNaughton 1959).
-  /// - tails: into how many units what lies behind a common prefix is cut, between sequences. These fill up what segments
-  ///   leave uneven.
-  private func split(_ layout: Layout, even: Int, tails: Int = 1) -> AttentionPlan {
-    var plan = self, cut: [Unit] = []
-    var room = even
-    for unit in units {
-      if unit.cost <= room + even / 50 {
-        room -= unit.cost
-        cut.append(unit)
-      } else {
-        let pieces = self.pieces(layout, unit, even: even, room: &room)
-        if pieces.count > 1 {
-          cut += plan.keep(layout, plan.cutTail(layout, of: pieces, tails))
-        } else {
-          cut.append(unit)
-        }
-      }
-      if room < even / 50 { room += even }
-    }
-    plan.units = cut.sorted { $0.cost > $1.cost }
-    return plan
-  }
-
-  /// - room: what the thread at which the line has arrived can still take; moved on.
-  private func pieces(_ layout: Layout, _ unit: Unit, even: Int, room: inout Int) -> [Unit] {
-    let seen = self.seen(layout, unit)
-    var pieces: [Unit] = []
-    var piece = unit
-    (piece.positions, piece.cost) = (seen.lowerBound..<seen.lowerBound, 0)
-    for from in stride(from: seen.lowerBound, to: seen.upperBound, by: attention_segment) {
-      let cost = self.cost(layout, unit, from..<from + attention_segment)
-      if cost / 2 > room {
-        if piece.cost > 0 { pieces.append(piece) }
-        (piece.positions, piece.cost) = (from..<from, 0)
-        room += even
-      }
-      piece.positions = piece.positions.lowerBound..<from + attention_segment
-      piece.cost += cost
-      room -= cost
-    }
-    return pieces + [piece]
-  }
-
-  /// Cuts the last of a unit's pieces where nothing is shared any more: the sequences behind, `count` units of some each.
-  private mutating func cutTail(_ layout: Layout, of pieces: [Unit], _ count: Int) -> [Unit] {
-    let last = pieces[pieces.count - 1], shared = steps[last.steps].map(\.to).max() ?? 0
-    // At the nearest beginning of a segment.
-    let from = max(
-      last.positions.lowerBound, (shared + attention_segment / 2) / attention_segment * attention_segment)
-    let units = min(count, last.parts.count)
-    guard units > 1, shared > 0, from < last.positions.upperBound else { return pieces }
-    var cut = Array(pieces.dropLast())
-    if from > last.positions.lowerBound {
-      var before = last
-      before.positions = last.positions.lowerBound..<from
-      before.cost = cost(layout, before, before.positions)
-      cut.append(before)
-    }
-    for number in 0..<units {
-      let first = last.parts.count * number / units, end = last.parts.count * (number + 1) / units
-      var tail = self.unit(last, of: last.parts.lowerBound + first..<last.parts.lowerBound + end)
-      tail.positions = from..<last.positions.upperBound
-      tail.cost = cost(layout, tail, tail.positions)
-      cut.append(tail)
-    }
-    return cut
-  }
-
-  /// The unit of some of another's parts.
-  private mutating func unit(_ whole: Unit, of own: Range<Int>) -> Unit {
-    var unit = whole
-    unit.parts = own
-    unit.firstRow = whole.firstRow + rowCount(whole.parts.lowerBound..<own.lowerBound)
-    let rows = unit.firstRow - whole.firstRow..<unit.firstRow - whole.firstRow + rowCount(own)
-    let firstStep = steps.count
-    for step in steps[whole.steps] {
-      let shared = rows.clamped(to: step.first_row..<step.first_row + step.rows)
-      if shared.isEmpty { continue }
-      var step = step
-      (step.first_row, step.rows) = (shared.lowerBound - rows.lowerBound, shared.count)
-      steps.append(step)
-    }
-    unit.steps = firstStep..<steps.count
-    return unit
-  }
-
-  private func rowCount(_ range: Range<Int>) -> Int { parts[range].reduce(0) { $0 + $1.rows } }
-
-  /// Gives the pieces of a unit memory for their states, and says who merges which rows: all, or each tail's.
-  private mutating func keep(_ layout: Layout, _ pieces: [Unit]) -> [Unit] {
-    let whole = pieces[0], rows = rowCount(whole.parts)
-    let tails = pieces.filter { $0.parts != whole.parts }
-    // One state of the first piece, and one of each segment behind it.
-    func stateNumber(_ position: Int) -> Int { 1 + (position - whole.positions.upperBound) / attention_segment }
-    let stateCount = stateNumber(pieces[pieces.count - 1].positions.upperBound)
-    let floats = attentionStateFloats(rows: rows, headDimension: layout.call.headDimension)
-    let firstSplit = splits.count
-    for piece in tails.isEmpty ? [whole] : tails {
-      splits.append(
-        Split(
-          parts: piece.parts, head: piece.head, states: stateFloats, stateCount: stateCount, stateRows: rows,
-          firstRow: piece.firstRow, units: pieces.count - max(0, tails.count - 1)))
-    }
-    var kept = pieces, tail = firstSplit
-    for i in kept.indices {
-      let number = i == 0 ? 0 : stateNumber(kept[i].positions.lowerBound)
-      (kept[i].states, kept[i].isFirst, kept[i].stateRows) = (stateFloats + number * floats, i == 0, rows)
-      if kept[i].parts == whole.parts {
-        kept[i].splits = firstSplit..<splits.count
-      } else {
-        kept[i].splits = tail..<tail + 1
-        tail += 1
-      }
-    }
-    stateFloats += stateCount * floats
-    return kept
-  }
-
-  /// Cycles until splits are merged, about: states lie in other processors' caches.
-  private func mergingTime(threads: Int) -> Int {
-    splits.isEmpty ? 0 : stateFloats * 2 / min(threads, splits.count)
-  }
-
-  /// The positions that rows of a unit see, from the beginning of a segment on.
-  private func seen(_ layout: Layout, _ unit: Unit) -> Range<Int> {
-    var (first, end) = (unit.steps.isEmpty ? Int.max : 0, 0)
-    for part in parts[unit.parts] {
-      let own = layout.positions(part)
-      (first, end) = (min(first, own.lowerBound), max(end, own.upperBound))
-    }
-    return first / attention_segment * attention_segment..<end
-  }
-
   /// Of the rows of a unit over those of their positions that are in `positions`.
-  private func cost(_ layout: Layout, _ unit: Unit, _ positions: Range<Int>) -> Int {
+  func cost(_ layout: Layout, _ unit: Unit, _ positions: Range<Int>) -> Int {
     let isFloat = layout.call.keys.dtype == .float32
     var cost = 0
     for part in parts[unit.parts] {
@@ -331,67 +194,5 @@ struct AttentionPlan {
       give(least, index)
     }
     return busy.max() ?? 0
-  }
-
-  /// The rows in their line.
-  private struct Layout {
-    let call: PagedAttentionCall
-    let group: Int, window: Int
-    let order: [Int]
-    let runs: [SharedPrefixes.Run]
-    /// By place in the order: where its rows begin, and one entry more; up to which position it is in runs.
-    var rowStarts: [Int] = [0], shared: [Int]
-    /// Sequences that share something, directly or not; those that share nothing are trees of their own.
-    var trees: [Tree] = []
-
-    struct Tree {
-      var members: Range<Int>, runs: Range<Int>
-    }
-
-    /// What the rows of a part see alone.
-    func positions(_ part: AttentionPart) -> Range<Int> {
-      let end = part.first_position + (part.first_row + part.rows - 1) / group + 1
-      let lowest = part.first_position + part.first_row / group
-      let start = max(part.alone, max(0, lowest + 1 - window) & ~15)
-      return min(start, end)..<end
-    }
-
-    init(_ call: PagedAttentionCall, window: Int, sharing: Bool) {
-      (self.call, self.window) = (call, window)
-      group = call.queryHeads / call.keyValueHeads
-      let sequences = call.sequences
-      shared = [Int](repeating: 0, count: sequences.count)
-      if sharing && sequences.count > 1 {
-        let prefixes = SharedPrefixes(
-          sequences.map { sequence in
-            // Where a window hides the first positions of a sequence, it goes alone.
-            let first = sequence.length - sequence.tokens.count
-            return SharedPrefixes.Table(
-              pages: call.pages + sequence.firstPage, visible: sequence.length > window ? 0 : first + 1)
-          }, pageSize: call.pageSize)
-        order = prefixes.order
-        // By tree, and those around before those within.
-        runs = prefixes.runs.sorted {
-          ($0.members.lowerBound, $0.positions.lowerBound) < ($1.members.lowerBound, $1.positions.lowerBound)
-        }
-      } else {
-        order = Array(sequences.indices)
-        runs = []
-      }
-      rowStarts.reserveCapacity(order.count + 1)
-      for i in order { rowStarts.append(rowStarts[rowStarts.count - 1] + sequences[i].tokens.count * group) }
-      var run = 0, member = 0
-      while member < order.count {
-        let firstRun = run
-        var end = member + 1
-        while run < runs.count, runs[run].members.lowerBound < end {
-          end = max(end, runs[run].members.upperBound)
-          for i in runs[run].members { shared[i] = max(shared[i], runs[run].positions.upperBound) }
-          run += 1
-        }
-        trees.append(Tree(members: member..<end, runs: firstRun..<run))
-        member = end
-      }
-    }
   }
 }
