@@ -113,10 +113,10 @@ struct IntegerPanelGemm: Kernel {
     let M = a.shape[0], K = panels.K
     if M == 0 { return }
     let lda = a.strides[0], x = a.elements(as: Float.self)
-    // Scratch: q [M, K / 32, 2, 32] int8, then 4 bytes each: scales [M, K / 32], offsets [M, K / 32], sums [M, K / 16].
+    // Scratch: q [M, K] int16, then 4 bytes each: scales [M, K / 32], offsets [M, K / 32], sums [M, K / 16].
     let blocks = K / 32
     let (scratch, isQuantised) = stream.form(form, of: a, byteCount: M * K * 2 + 16 * M * blocks)
-    let q = scratch.bindMemory(to: Int8.self, capacity: M * K * 2)
+    let q = scratch.bindMemory(to: Int16.self, capacity: M * K)
     let scales = (scratch + M * K * 2).bindMemory(to: Float.self, capacity: 2 * M * blocks)
     let offsets = scales + M * blocks
     let sums = (scratch + M * K * 2 + 8 * M * blocks).bindMemory(to: Int32.self, capacity: 2 * M * blocks)
@@ -126,7 +126,7 @@ struct IntegerPanelGemm: Kernel {
       let (chunks, size) = rowChunks(M, minimum: 4, threads: pool.threadCount)
       pool.parallel(chunks) { chunk in
         for m in (chunk * size)..<min(M, (chunk + 1) * size) {
-          quantise(x + m * lda, q + m * K * 2, scales + m * blocks, offsets + m * blocks, sums + m * 2 * blocks, K)
+          quantise(x + m * lda, q + m * K, scales + m * blocks, offsets + m * blocks, sums + m * 2 * blocks, K)
           if M > 1 { fetch(share: m, of: M, tiles, pool) }
         }
       }
@@ -152,11 +152,11 @@ struct IntegerPanelGemm: Kernel {
 
   /// The quantised rows of A, as the leaf modules' `QuantizedRows`.
   private struct Rows {
-    let q: UnsafePointer<Int8>, scales: UnsafePointer<Float>, offsets: UnsafePointer<Float>, sums: UnsafePointer<Int32>
+    let q: UnsafePointer<Int16>, scales: UnsafePointer<Float>, offsets: UnsafePointer<Float>, sums: UnsafePointer<Int32>
   }
 
   private func quantise(
-    _ x: UnsafePointer<Float>, _ q: UnsafeMutablePointer<Int8>, _ scales: UnsafeMutablePointer<Float>,
+    _ x: UnsafePointer<Float>, _ q: UnsafeMutablePointer<Int16>, _ scales: UnsafeMutablePointer<Float>,
     _ offsets: UnsafeMutablePointer<Float>, _ sums: UnsafeMutablePointer<Int32>, _ K: Int
   ) {
     switch set {

@@ -9,7 +9,7 @@ import Tensors
 public struct MachineCeilings: Sendable {
   public let threads: Int
   public let instructionSet: InstructionSet
-  /// Float32 multiply-adds and int8 dot products, in 10⁹ operations a second.
+  /// Float32 multiply-adds and dot products of 16-bit integers, in 10⁹ operations a second.
   public let floatGigaflops: Double, integerGigaops: Double
   /// Reading a set of memory of the given size again and again, in 10⁹ bytes a second.
   public let readGigabytes: Double
@@ -29,7 +29,7 @@ public struct MachineCeilings: Sendable {
     }
     let integer = best(of: 5) {
       pool.parallel(threads) { _ = integerPeak(set, iterations, sink($0)) }
-      return Double(threads * iterations * 12 * 64 * 2)
+      return Double(threads * iterations * 12 * 32 * 2)
     }
     let memory = Tensor(.float32, [readSetBytes / 4])
     memory.pointer.initializeMemory(as: UInt8.self, repeating: 1, count: memory.byteCount)

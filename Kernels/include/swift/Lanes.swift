@@ -8,8 +8,6 @@ import CPUIntrinsics
 
 typealias Lanes = SIMD16<Float>
 typealias IntLanes = SIMD16<Int32>
-/// 64 bytes, in the one vector type of that size whose logic operations compile to single instructions everywhere.
-typealias Bytes64 = SIMD8<UInt64>
 
 @inline(__always) func load(_ p: UnsafePointer<Float>) -> Lanes { UnsafeRawPointer(p).loadUnaligned(as: Lanes.self) }
 @inline(__always) func store(_ v: Lanes, _ p: UnsafeMutablePointer<Float>) {
@@ -98,69 +96,6 @@ typealias Bytes64 = SIMD8<UInt64>
     return unsafeBitCast(value | ((half & 0x8000) &<< 16), to: Lanes.self)
   #endif
 }
-
-/// acc[i] + Σ_k w[4 i + k] * x[k] over k = 0 ..< 4, with x the four bytes of `x` in order.
-/// - w: unsigned, at most 127 (so that no pair of products leaves 16 bits); x: signed.
-@inline(__always) func dotSmall(_ acc: IntLanes, _ w: Bytes64, _ x: Int32) -> IntLanes {
-  #if ISA_AVX512
-    return unsafeBitCast(
-      _mm512_dpbusd_epi32(
-        unsafeBitCast(acc, to: __m512i.self), unsafeBitCast(w, to: __m512i.self), _mm512_set1_epi32(x)),
-      to: IntLanes.self)
-  #elseif ISA_AVX2
-    let xs = _mm256_set1_epi32(x), ones = _mm256_set1_epi16(1)
-    let low = _mm256_maddubs_epi16(unsafeBitCast(w.lowHalf, to: __m256i.self), xs)
-    let high = _mm256_maddubs_epi16(unsafeBitCast(w.highHalf, to: __m256i.self), xs)
-    return acc
-      &+ IntLanes(
-        lowHalf: unsafeBitCast(_mm256_madd_epi16(low, ones), to: SIMD8<Int32>.self),
-        highHalf: unsafeBitCast(_mm256_madd_epi16(high, ones), to: SIMD8<Int32>.self))
-  #else
-    return dotWords(acc, unsafeBitCast(w, to: IntLanes.self), x, signExtend: false)
-  #endif
-}
-
-/// acc[i] + Σ_k (w[4 i + k] - 128) * x[k], less what `signedOffset(Σ x)` says: AVX-512 leaves the 128 to be taken off at
-/// the end.
-@inline(__always) func dotSigned(_ acc: IntLanes, _ w: Bytes64, _ x: Int32) -> IntLanes {
-  #if ISA_AVX512
-    return dotSmall(acc, w, x)
-  #elseif ISA_AVX2
-    let xs = _mm256_set1_epi32(x), ones = _mm256_set1_epi16(1), flip = _mm256_set1_epi8(-128)
-    @inline(__always) func half(_ w: SIMD4<UInt64>) -> SIMD8<Int32> {
-      let signed = _mm256_xor_si256(unsafeBitCast(w, to: __m256i.self), flip)
-      let products = _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(xs, signed))
-      return unsafeBitCast(_mm256_madd_epi16(products, ones), to: SIMD8<Int32>.self)
-    }
-    return acc &+ IntLanes(lowHalf: half(w.lowHalf), highHalf: half(w.highHalf))
-  #else
-    let signed = unsafeBitCast(w, to: IntLanes.self) ^ IntLanes(repeating: Int32(bitPattern: 0x8080_8080))
-    return dotWords(acc, signed, x, signExtend: true)
-  #endif
-}
-
-/// What is to be added to a `dotSigned` accumulation over activations that sum to `sum`.
-@inline(__always) func signedOffset(_ sum: Int32) -> IntLanes {
-  #if ISA_AVX512
-    return IntLanes(repeating: -128 &* sum)
-  #else
-    return IntLanes(repeating: 0)
-  #endif
-}
-
-#if !ISA_AVX512 && !ISA_AVX2
-  /// Four byte products per 32-bit lane through 16-bit halves: even bytes, then odd bytes.
-  @inline(__always) func dotWords(_ acc: IntLanes, _ w: IntLanes, _ x: Int32, signExtend: Bool) -> IntLanes {
-    @inline(__always) func byte(_ v: IntLanes, _ k: Int32) -> IntLanes {
-      signExtend ? (v &<< (24 &- 8 &* k)) &>> 24 : (v &>> (8 &* k)) & 0xFF
-    }
-    let x0 = Int32(Int8(truncatingIfNeeded: x)), x1 = Int32(Int8(truncatingIfNeeded: x &>> 8))
-    let x2 = Int32(Int8(truncatingIfNeeded: x &>> 16)), x3 = x &>> 24
-    let even = byte(w, 0) &* x0 &+ byte(w, 2) &* x2
-    let odd = byte(w, 1) &* x1 &+ byte(w, 3) &* x3
-    return acc &+ even &+ odd
-  }
-#endif
 
 /// The low 16 bits of both, the first in the low half of each lane.
 @inline(__always) func pairs(_ low: IntLanes, _ high: IntLanes) -> IntLanes { (low & 0xFFFF) | (high &<< 16) }

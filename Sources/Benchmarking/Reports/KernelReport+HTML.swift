@@ -39,7 +39,8 @@ extension KernelReport {
     if let ceilings {
       parts.append(
         "\(ceilings.threads) threads, \(ceilings.instructionSet): \(FigureText.short(ceilings.floatGigaflops)) GFLOP/s float, "
-          + "\(FigureText.short(ceilings.integerGigaops)) Gop/s int8, \(FigureText.short(ceilings.readGigabytes)) GB/s")
+          + "\(FigureText.short(ceilings.integerGigaops)) Gop/s int16, \(FigureText.short(ceilings.readGigabytes)) GB/s"
+      )
     }
     return parts.filter { !$0.isEmpty }.joined(separator: " · ")
   }

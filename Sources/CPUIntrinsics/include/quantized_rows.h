@@ -5,9 +5,9 @@
 
 #pragma clang assume_nonnull begin
 
-// The quantised rows of A: q [M, K / 32, 2, 32], scales and offsets [M, K / 32], sums [M, K / 16].
+// The quantised rows of A: q [M, K / 4, 4], scales and offsets [M, K / 32], sums [M, K / 16].
 typedef struct {
-  const int8_t *q;
+  const int16_t *q;
   const float *scales, *offsets;
   const int32_t *sums;
 } QuantizedRows;

@@ -65,7 +65,7 @@ struct BenchModel: AsyncParsableCommand {
         """
 
         \(threads) thread\(threads == 1 ? "" : "s"), \(ceilings.instructionSet.rawValue): reads \(one(ceilings.readGigabytes)) GB/s, \
-        float32 \(Int(ceilings.floatGigaflops)) GFLOP/s, int8 \(Int(ceilings.integerGigaops)) GOP/s
+        float32 \(Int(ceilings.floatGigaflops)) GFLOP/s, int16 \(Int(ceilings.integerGigaops)) GOP/s
         """)
       let figures = try await measure(files, threads: threads, work: work, ceilings: ceilings)
       results.append(figures)
@@ -108,7 +108,7 @@ struct BenchModel: AsyncParsableCommand {
       ("threads", .int(threads)), ("instruction_set", .string(ceilings.instructionSet.rawValue)),
       ("read_gb_per_s", .double(rounded(ceilings.readGigabytes))),
       ("float32_gflop_per_s", .double(rounded(ceilings.floatGigaflops))),
-      ("int8_gop_per_s", .double(rounded(ceilings.integerGigaops))),
+      ("int16_gop_per_s", .double(rounded(ceilings.integerGigaops))),
       ("decode_tokens_per_s", .double(rounded(decode))),
       ("decode_share_of_read_bound", .double(rounded(decode / readBound))),
       ("dispatch_ns_per_call", .double(rounded(dispatch.nanoseconds))), ("calls_per_step", .double(dispatch.calls)),
@@ -124,9 +124,9 @@ struct BenchModel: AsyncParsableCommand {
       let peak = ceilings.integerGigaops * 1e9 / Double(work.layerOperations)
       Terminal.print(
         "  prefill \(length)".padding(22)
-          + " \(one(prefill)) tokens/s   \(percent(prefill / peak)) of the \(Int(peak)) that int8 arithmetic allows")
+          + " \(one(prefill)) tokens/s   \(percent(prefill / peak)) of the \(Int(peak)) that int16 arithmetic allows")
       members.append(("prefill_\(length)_tokens_per_s", .double(rounded(prefill))))
-      members.append(("prefill_\(length)_share_of_int8_peak", .double(rounded(prefill / peak))))
+      members.append(("prefill_\(length)_share_of_int16_peak", .double(rounded(prefill / peak))))
     }
     await engine.shutdown()
     return .object(JSONObject(members))

@@ -26,30 +26,30 @@ public func floatPeak(iterations: Int, sink: UnsafeMutablePointer<Float>) -> Int
   return iterations * 12 * 16 * 2
 }
 
-/// Runs independent byte dot products on 12 registers. Returns the integer operations done.
+/// Runs independent dot products of pairs of 16-bit integers on 12 registers. Returns the integer operations done.
 @inline(never)
 public func integerPeak(iterations: Int, sink: UnsafeMutablePointer<Float>) -> Int {
-  let w = Bytes64(repeating: 0x0102_0304_0506_0708), x = Int32(0x0102_0304)
+  let w = IntLanes(repeating: 0x0102_0304), x = IntLanes(repeating: 0x0102_0304)
   var (c0, c1, c2, c3, c4, c5) = (IntLanes(), IntLanes(), IntLanes(), IntLanes(), IntLanes(), IntLanes())
   var (c6, c7, c8, c9, c10, c11) = (c0, c1, c2, c3, c4, c5)
   for i in 0..<iterations {
-    let y = x &+ Int32(truncatingIfNeeded: i & 1)
-    c0 = dotSmall(c0, w, y)
-    c1 = dotSmall(c1, w, y)
-    c2 = dotSmall(c2, w, y)
-    c3 = dotSmall(c3, w, y)
-    c4 = dotSmall(c4, w, y)
-    c5 = dotSmall(c5, w, y)
-    c6 = dotSmall(c6, w, y)
-    c7 = dotSmall(c7, w, y)
-    c8 = dotSmall(c8, w, y)
-    c9 = dotSmall(c9, w, y)
-    c10 = dotSmall(c10, w, y)
-    c11 = dotSmall(c11, w, y)
+    let y = x &+ IntLanes(repeating: Int32(truncatingIfNeeded: i & 1))
+    c0 = dotPairs(c0, w, y)
+    c1 = dotPairs(c1, w, y)
+    c2 = dotPairs(c2, w, y)
+    c3 = dotPairs(c3, w, y)
+    c4 = dotPairs(c4, w, y)
+    c5 = dotPairs(c5, w, y)
+    c6 = dotPairs(c6, w, y)
+    c7 = dotPairs(c7, w, y)
+    c8 = dotPairs(c8, w, y)
+    c9 = dotPairs(c9, w, y)
+    c10 = dotPairs(c10, w, y)
+    c11 = dotPairs(c11, w, y)
   }
   let all = (c0 &+ c1 &+ c2 &+ c3) &+ (c4 &+ c5 &+ c6 &+ c7) &+ (c8 &+ c9 &+ c10 &+ c11)
   store(floats(all), sink)
-  return iterations * 12 * 64 * 2
+  return iterations * 12 * 32 * 2
 }
 
 /// Reads `count` floats once, 64 at a time.

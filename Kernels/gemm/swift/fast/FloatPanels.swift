@@ -59,7 +59,7 @@ private func sweep(
 
 /// R rows by P panels; T = R P.
 private struct FloatTile<let R: Int, let P: Int, let T: Int> {
-  var f = InlineArray<T, Lanes>(repeating: Lanes())
+  var f = InlineArray<T, Lanes> { _ in Lanes() }
   @inline(__always) init() {}
 }
 

@@ -1,16 +1,18 @@
 // C[M, N] = A[M, K] · B[N, K]ᵀ with B in 4 or 8 bits and A in 16 (QuantizeActivations.swift).
 //
-// B is repacked at load into panels of 16 output features; along K a panel is a row of blocks of 32. One 64-byte
-// vector holds, for each of the 16 features, four consecutive k, so that one instruction (vpdpbusd) adds four products
-// to each of 16 sums:
+// B is repacked at load into panels of 16 output features; along K a panel is a row of blocks of 32. One 64-byte vector
+// holds a word of four consecutive k for each of the 16 features:
 //
 //   nibble block   4 vectors (vector s: low nibbles k = 4s…4s+3, high nibbles k = 16+4s…16+4s+3)       256 bytes
 //   byte block     8 vectors (vector s: k = 4s…4s+3)                                                  512 bytes
 //   then scales, one per feature: d, and where the format has one, minimum m:    weight = d * q + m
 //
-// Arithmetic per block, tile of R rows by P panels: 16 R P vector dot products (8 for each byte of the activations) and
-// about 6 R P other operations; bytes: P blocks of weights and 64 R of activations. Each output is Σ over blocks in ascending order, whatever R and P are, so a row's
-// result does not depend on the rows beside it.
+// Shifted and masked, a word gives pairs of 16-bit weights, the first and third of its four k or the second and fourth;
+// one instruction (vpdpwssd, pmaddwd) adds the products of a pair with two activations to each of 16 sums.
+//
+// Arithmetic per block, tile of R rows by P panels: 16 R P vector dot products, 28 P (nibbles) or 24 P (bytes) operations
+// to take weights apart, 4 R P for scales; bytes: P blocks of weights and 64 R of activations. Each output is Σ over
+// blocks in ascending order, whatever R and P are, so a row's result does not depend on the rows beside it.
 import CPUIntrinsics
 
 /// How a panel's blocks are laid out. The raw value is shared with the packer.
@@ -61,7 +63,8 @@ private struct PanelCall {
   let next: Int
 }
 
-/// Tiles of 4, 2, 1 rows by 2 panels; a single row takes 4 panels at once to keep enough sums in flight.
+/// Tiles of as many rows as the registers hold sums for, by 2 panels or 1; a single row takes 4 panels at once to keep
+/// enough sums in flight.
 @inline(__always)
 private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type) {
   var p = call.panels.lowerBound
@@ -79,12 +82,24 @@ private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type
     let next = p &+ 2 < call.panels.upperBound ? p &+ 2 : call.next
     var ahead = Ahead(
       call.weights + next &* call.pitch, bytes: next &* 16 < call.N ? 2 &* call.pitch : 0,
-      steps: (call.rows.count &+ 3) / 4 &* (call.K / 32))
+      steps: tileCount(rows: call.rows.count) &* (call.K / 32))
     var m = call.rows.lowerBound
-    while m &+ 4 <= call.rows.upperBound {
-      tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2, &ahead)
-      m &+= 4
-    }
+    #if ISA_AVX512
+      while m &+ 6 <= call.rows.upperBound {
+        tile(call, layout, Sums<12>(), row: m, panel: p, rows: 6, panels: 2, &ahead)
+        m &+= 6
+      }
+      if m &+ 4 <= call.rows.upperBound {
+        tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2, &ahead)
+        m &+= 4
+      }
+    #else
+      while m &+ 4 <= call.rows.upperBound {
+        tile(call, layout, Sums<4>(), row: m, panel: p, rows: 4, panels: 1, &ahead)
+        tile(call, layout, Sums<4>(), row: m, panel: p &+ 1, rows: 4, panels: 1, &ahead)
+        m &+= 4
+      }
+    #endif
     if m &+ 2 <= call.rows.upperBound {
       tile(call, layout, Sums<4>(), row: m, panel: p, rows: 2, panels: 2, &ahead)
       m &+= 2
@@ -92,6 +107,17 @@ private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type
     if m < call.rows.upperBound { tile(call, layout, Sums<2>(), row: m, panel: p, rows: 1, panels: 2, &ahead) }
     p &+= 2
   }
+}
+
+/// How many tiles `sweep` makes of the rows of two panels.
+@inline(__always)
+private func tileCount(rows: Int) -> Int {
+  #if ISA_AVX512
+    let many = rows / 6 &+ rows % 6 / 4, few = rows % 6 % 4
+  #else
+    let many = rows / 4 &* 2, few = rows % 4
+  #endif
+  return many &+ (few &+ 1) / 2  // of 2 rows and of 1: for 3 both
 }
 
 /// Asks for memory that will be read later, a little at each step of what is computed now.
@@ -115,7 +141,7 @@ private struct Ahead {
 
 /// The sums of a tile of T = rows × panels.
 private struct Sums<let T: Int> {
-  var f = InlineArray<T, Lanes>(repeating: Lanes())
+  var f = InlineArray<T, Lanes> { _ in Lanes() }
   @inline(__always) init() {}
 }
 
@@ -123,7 +149,7 @@ private struct Sums<let T: Int> {
 private protocol PanelLayout {
   static var blockBytes: Int { get }
   static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
     panels: Int)
 }
 
@@ -137,9 +163,9 @@ private func tile<Layout: PanelLayout, let T: Int>(
   var w = call.weights + panel &* call.pitch
   prefetchOutput(call.C + (m &* call.ldc &+ panel &* 16), call.ldc, rows: rows, panels: panels)
   for b in 0..<blocks {
-    Layout.block(&t, w, call, call.a.q + (m &* call.K &+ b &* 32) &* 2, m &* blocks &+ b, rows: rows, panels: panels)
-    w += Layout.blockBytes
     ahead.step()
+    Layout.block(&t, w, call, call.a.q + (m &* call.K &+ b &* 32), m &* blocks &+ b, rows: rows, panels: panels)
+    w += Layout.blockBytes
   }
   for r in 0..<rows {
     for p in 0..<panels {
@@ -149,7 +175,7 @@ private func tile<Layout: PanelLayout, let T: Int>(
   }
 }
 
-/// Calls `body` for each of 0 ..< count, up to 4. Where the compiler leaves a loop, the sums that it counts through are in
+/// Calls `body` for each of 0 ..< count, up to 6. Where the compiler leaves a loop, the sums that it counts through are in
 /// memory.
 @inline(__always)
 private func unrolled(_ count: Int, _ body: (Int) -> Void) {
@@ -157,45 +183,77 @@ private func unrolled(_ count: Int, _ body: (Int) -> Void) {
   if count > 1 { body(1) }
   if count > 2 { body(2) }
   if count > 3 { body(3) }
+  if count > 4 { body(4) }
+  if count > 5 { body(5) }
 }
 
-@inline(__always) private func bytes(_ p: UnsafeRawPointer) -> Bytes64 { p.loadUnaligned(as: Bytes64.self) }
-@inline(__always) private func four(_ p: UnsafePointer<Int8>) -> Int32 {
-  UnsafeRawPointer(p).loadUnaligned(as: Int32.self)
-}
-
-/// The sums of one block for T outputs: of the activations' high and low bytes.
+/// The sums of one block for T outputs. At most 255 * 32512 * 32 < 2^28.
 private struct Dots<let T: Int> {
-  var h = InlineArray<T, IntLanes>(repeating: IntLanes())
-  var l = InlineArray<T, IntLanes>(repeating: IntLanes())
+  var even = InlineArray<T, IntLanes> { _ in IntLanes() }
+  var odd = InlineArray<T, IntLanes> { _ in IntLanes() }
   @inline(__always) init() {}
-  /// 255 h + l as floats. At most 255 * 32512 * 32 < 2^28.
-  @inline(__always) func joined(_ i: Int) -> Lanes {
-    floats((h[unchecked: i] &<< 8) &- h[unchecked: i] &+ l[unchecked: i])
+
+  /// Where multiplying and adding is one instruction, it waits for the one before it on its sum: few sums are halved.
+  @inline(__always) static var isHalved: Bool {
+    #if ISA_AVX512
+      return T <= 8
+    #else
+      return false
+    #endif
+  }
+
+  @inline(__always) subscript(i: Int) -> Lanes {
+    floats(Self.isHalved ? even[unchecked: i] &+ odd[unchecked: i] : even[unchecked: i])
+  }
+}
+
+/// Adds what one vector of each panel at `w` holds under `mask`, `shift` bits up, times the pairs of all rows at `x`.
+@inline(__always)
+private func add<let T: Int>(
+  _ c: inout Dots<T>, _ w: UnsafeRawPointer, shift: Int32, mask: Int32, _ x: UnsafePointer<Int16>, odd: Bool = false,
+  _ call: PanelCall, rows: Int, panels: Int
+) {
+  for p in 0..<panels {
+    let words = (w + p &* call.pitch).loadUnaligned(as: IntLanes.self)
+    let weights = (words &>> shift) & mask
+    for r in 0..<rows {
+      let i = r &* panels &+ p
+      let pair = IntLanes(repeating: UnsafeRawPointer(x + r &* call.K).loadUnaligned(as: Int32.self))
+      if odd && Dots<T>.isHalved {
+        c.odd[unchecked: i] = dotPairs(c.odd[unchecked: i], weights, pair)
+      } else {
+        c.even[unchecked: i] = dotPairs(c.even[unchecked: i], weights, pair)
+      }
+    }
   }
 }
 
 /// Σ over a nibble block for each of T sums.
 @inline(__always)
 private func nibbleDots<let T: Int>(
-  _ t: Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, rows: Int, panels: Int
+  _ t: Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, rows: Int, panels: Int
 ) -> Dots<T> {
   var c = Dots<T>()
-  let mask = Bytes64(repeating: 0x0F0F_0F0F_0F0F_0F0F)
   for s in 0..<4 {
-    for p in 0..<panels {
-      let v = bytes(w + (p &* call.pitch &+ s &* 64))
-      let first = v & mask, second = (v &>> 4) & mask
-      for r in 0..<rows {
-        let x = q + (r &* call.K &* 2 &+ 4 &* s), i = r &* panels &+ p
-        c.h[unchecked: i] = dotSmall(c.h[unchecked: i], first, four(x))
-        c.l[unchecked: i] = dotSmall(c.l[unchecked: i], first, four(x + 32))
-        c.h[unchecked: i] = dotSmall(c.h[unchecked: i], second, four(x + 16))
-        c.l[unchecked: i] = dotSmall(c.l[unchecked: i], second, four(x + 48))
-      }
-    }
+    let word = w + s &* 64, x = q + 4 &* s
+    add(&c, word, shift: 0, mask: 0x000F_000F, x, call, rows: rows, panels: panels)
+    add(&c, word, shift: 4, mask: 0x000F_000F, x + 16, odd: true, call, rows: rows, panels: panels)
+    add(&c, word, shift: 8, mask: 0x000F_000F, x + 2, call, rows: rows, panels: panels)
+    add(&c, word, shift: 12, mask: 0x000F_000F, x + 18, odd: true, call, rows: rows, panels: panels)
   }
   return c
+}
+
+/// Adds `words` vectors of bytes.
+@inline(__always)
+private func addBytes<let T: Int>(
+  _ c: inout Dots<T>, words: Int, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, rows: Int,
+  panels: Int
+) {
+  for s in 0..<words {
+    add(&c, w + s &* 64, shift: 0, mask: 0x00FF_00FF, q + 4 &* s, call, rows: rows, panels: panels)
+    add(&c, w + s &* 64, shift: 8, mask: 0x00FF_00FF, q + (4 &* s &+ 2), odd: true, call, rows: rows, panels: panels)
+  }
 }
 
 /// 256 + 16 d (f16) + 16 m (f16).
@@ -203,15 +261,15 @@ private enum NibbleMinimumHalf: PanelLayout {
   @inline(__always) static var blockBytes: Int { 320 }
 
   @inline(__always) static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
     panels: Int
   ) {
     let c = nibbleDots(t, w, call, q, rows: rows, panels: panels), blocks = call.K / 32
-    for p in 0..<panels {
+    unrolled(panels) { p in
       let d = loadFloat16(w + (p &* call.pitch &+ 256)), minimum = loadFloat16(w + (p &* call.pitch &+ 288))
-      for r in 0..<rows {
+      unrolled(rows) { r in
         let i = r &* panels &+ p, row = at &+ r &* blocks
-        t.f[unchecked: i] = fma(c.joined(i) * d, Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
+        t.f[unchecked: i] = fma(c[i] * d, Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
         t.f[unchecked: i] = fma(minimum, Lanes(repeating: call.a.offsets[row]), t.f[unchecked: i])
       }
     }
@@ -223,15 +281,15 @@ private enum NibbleMinimumFloat: PanelLayout {
   @inline(__always) static var blockBytes: Int { 384 }
 
   @inline(__always) static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
     panels: Int
   ) {
     let c = nibbleDots(t, w, call, q, rows: rows, panels: panels), blocks = call.K / 32
-    for p in 0..<panels {
+    unrolled(panels) { p in
       let f = (w + (p &* call.pitch &+ 256)).assumingMemoryBound(to: Float.self)
-      for r in 0..<rows {
+      unrolled(rows) { r in
         let i = r &* panels &+ p, row = at &+ r &* blocks
-        t.f[unchecked: i] = fma(c.joined(i) * load(f), Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
+        t.f[unchecked: i] = fma(c[i] * load(f), Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
         t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: call.a.offsets[row]), t.f[unchecked: i])
       }
     }
@@ -243,7 +301,7 @@ private enum ByteSymmetricHalf: PanelLayout {
   @inline(__always) static var blockBytes: Int { 544 }
 
   @inline(__always) static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
     panels: Int
   ) {
     var c = Dots<T>()
@@ -251,24 +309,15 @@ private enum ByteSymmetricHalf: PanelLayout {
     // Sums begin with what is to be taken off for weights that are kept 128 too large.
     unrolled(rows) { r in
       let row = at &+ r &* blocks
-      let offset = signedOffset(call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1])
-      for p in 0..<panels { c.l[unchecked: r &* panels &+ p] = offset }
+      let offset = IntLanes(repeating: -128 &* (call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1]))
+      unrolled(panels) { p in c.even[unchecked: r &* panels &+ p] = offset }
     }
-    for s in 0..<8 {
-      for p in 0..<panels {
-        let v = bytes(w + (p &* call.pitch &+ s &* 64))
-        for r in 0..<rows {
-          let i = r &* panels &+ p, x = q + (r &* call.K &* 2 &+ 4 &* s)
-          c.h[unchecked: i] = dotSigned(c.h[unchecked: i], v, four(x))
-          c.l[unchecked: i] = dotSigned(c.l[unchecked: i], v, four(x + 32))
-        }
-      }
-    }
+    addBytes(&c, words: 8, w, call, q, rows: rows, panels: panels)
     unrolled(panels) { p in
       let d = loadFloat16(w + (p &* call.pitch &+ 512))
       unrolled(rows) { r in
         let i = r &* panels &+ p, row = at &+ r &* blocks, scale = Lanes(repeating: call.a.scales[row])
-        t.f[unchecked: i] = fma(c.joined(i) * d, scale, t.f[unchecked: i])
+        t.f[unchecked: i] = fma(c[i] * d, scale, t.f[unchecked: i])
       }
     }
   }
@@ -279,27 +328,18 @@ private enum BytePairMinimumFloat: PanelLayout {
   @inline(__always) static var blockBytes: Int { 768 }
 
   @inline(__always) static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int8>, _ at: Int, rows: Int,
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
     panels: Int
   ) {
     let blocks = call.K / 32
     for half in 0..<2 {
       var c = Dots<T>()
-      for s in 0..<4 {
-        for p in 0..<panels {
-          let v = bytes(w + (p &* call.pitch &+ half &* 256 &+ s &* 64))
-          for r in 0..<rows {
-            let i = r &* panels &+ p, x = q + (r &* call.K &* 2 &+ half &* 16 &+ 4 &* s)
-            c.h[unchecked: i] = dotSmall(c.h[unchecked: i], v, four(x))
-            c.l[unchecked: i] = dotSmall(c.l[unchecked: i], v, four(x + 32))
-          }
-        }
-      }
+      addBytes(&c, words: 4, w + half &* 256, call, q + half &* 16, rows: rows, panels: panels)
       unrolled(panels) { p in
         let f = (w + (p &* call.pitch &+ 512 &+ half &* 128)).assumingMemoryBound(to: Float.self)
         unrolled(rows) { r in
           let i = r &* panels &+ p, row = at &+ r &* blocks, scale = call.a.scales[row]
-          t.f[unchecked: i] = fma(c.joined(i) * load(f), Lanes(repeating: scale), t.f[unchecked: i])
+          t.f[unchecked: i] = fma(c[i] * load(f), Lanes(repeating: scale), t.f[unchecked: i])
           let sum = Float(call.a.sums[2 &* row &+ half])
           t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: scale * sum), t.f[unchecked: i])
         }
