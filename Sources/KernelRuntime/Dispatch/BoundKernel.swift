@@ -10,12 +10,26 @@ typealias AxisSizes = InlineArray<16, Int>
 /// contiguous (rows may lie apart where the definition has the tag `strided:<argument>`, pages where it has
 /// `strided_pages:<argument>`, which compiled libraries then refuse), and calls the kernel that was chosen for the shape.
 public struct BoundKernel: Sendable {
-  public let definition: Definition
+  public var definition: Definition { binding.definition }
   /// The chosen solution's name: the one for all shapes, as it was at bind.
-  public let solution: String
-  public let device: Device
-  private let slot: KernelSlot
-  private let signature: [Parameter]
+  public var solution: String { binding.solution }
+  public var device: Device { binding.device }
+  private let binding: Binding
+
+  /// What a call reads, behind one reference: a layer's kernels are copied at every step, and each reference in a copy
+  /// is counted.
+  private final class Binding: Sendable {
+    let definition: Definition
+    let solution: String
+    let device: Device
+    let slot: KernelSlot
+    let signature: [Parameter]
+
+    init(_ slot: KernelSlot, _ signature: [Parameter]) {
+      (definition, self.slot, device, self.signature) = (slot.definition, slot, slot.context.device, signature)
+      solution = slot.plan.entries[slot.plan.overall.entry].solution.name
+    }
+  }
 
   /// What one argument must look like.
   private struct Parameter: Sendable {
@@ -29,11 +43,8 @@ public struct BoundKernel: Sendable {
   }
 
   init(_ slot: KernelSlot) {
-    let definition = slot.definition
-    (self.definition, self.slot, device) = (definition, slot, slot.context.device)
-    solution = slot.plan.entries[slot.plan.overall.entry].solution.name
-    let variables = definition.varAxes
-    signature = Self.specs(definition, slot.context).map { name, spec in
+    let definition = slot.definition, variables = definition.varAxes
+    let signature = Self.specs(definition, slot.context).map { name, spec in
       var axes = InlineArray<8, Int>(repeating: 0)
       for (i, axis) in (spec.shape ?? []).enumerated() where i < 8 {
         axes[i] = definition.axes[axis]?.value ?? (-1 - (variables.firstIndex(of: axis) ?? 0))
@@ -43,6 +54,7 @@ public struct BoundKernel: Sendable {
         isStrided: definition.tags.contains("strided:\(name)") || definition.tags.contains("strided_pages:\(name)"),
         rank: spec.shape?.count ?? 0, axes: axes)
     }
+    binding = Binding(slot, signature)
   }
 
   /// The arguments of a call, in order.
@@ -57,13 +69,13 @@ public struct BoundKernel: Sendable {
   public func apply(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
     var sizes = AxisSizes(repeating: -1)  // of the variable axes
     let fits = arguments.withUnsafeBufferPointer { arguments in
-      signature.withUnsafeBufferPointer { fit(arguments, $0, &sizes) }
+      binding.signature.withUnsafeBufferPointer { fit(arguments, $0, &sizes) }
     }
     guard fits, stream.device == device else {
       throw KernelError(
         .signatureMismatch, definition: definition.name, solution: solution, mismatch(arguments, stream))
     }
-    try slot.run(arguments, sizes, on: stream)
+    try binding.slot.run(arguments, sizes, on: stream)
   }
 
   /// Whether all arguments are as the signature says. Tensors are looked at where they lie: copying one moves more than a
@@ -116,7 +128,7 @@ public struct BoundKernel: Sendable {
 
   private func mismatch(_ arguments: [KernelArgument], _ stream: any ExecutionStream) -> String {
     if stream.device != device { return "bound for \(device), called on \(stream.device)" }
-    let specs = Self.specs(definition, slot.context)
+    let specs = Self.specs(definition, binding.slot.context)
     if arguments.count != specs.count {
       return "\(arguments.count) arguments, expected \(specs.count): " + specs.map(\.name).joined(separator: ", ")
     }
