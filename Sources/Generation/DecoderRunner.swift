@@ -55,10 +55,10 @@ public struct DecoderRunner: ModelRunning {
   /// Only where layers have been computed when their kernels return.
   public var canShed: Bool { stream.device == .cpu }
 
-  public mutating func forward(_ batch: Batch, isLate: LayerCheck?) throws {
+  public mutating func forward(_ batch: Batch, isDue: ProgressCheck?) throws {
     // Guesses do not make a prompt of a decoding sequence.
     stream.phase = batch.sequences.contains(where: \.isChunk) ? .prefill : .decode
-    let shedding = shedding(batch, isLate)
+    let shedding = shedding(batch, isDue)
     paused = nil
     let result = try model.forward(
       Self.forwardBatch(batch), kv: kv, workspace: workspace, shedding: shedding, on: stream)
@@ -76,12 +76,20 @@ public struct DecoderRunner: ModelRunning {
 
   /// What was shed comes in where it left, if it is all there again: the same tokens in the same pages, which nobody has
   /// written since. Otherwise it is computed from the beginning.
-  private func shedding(_ batch: Batch, _ isLate: LayerCheck?) -> Shedding? {
+  private func shedding(_ batch: Batch, _ isDue: ProgressCheck?) -> Shedding? {
     let kept = batch.limit?.kept ?? max(0, batch.sequences.count - (paused?.sequences.count ?? 0))
     let comesAgain = paused?.sequences == Array(batch.sequences.dropFirst(kept)) && kept > 0
-    let resumed = comesAgain && batch.resumes && batch.copies.isEmpty ? paused?.rows : nil
-    if let isLate, batch.limit != nil { return Shedding(kept: kept, resumed: resumed, isDue: isLate) }
-    return resumed.map { Shedding(kept: kept, resumed: $0) { _, _ in false } }
+    let resumed = comesAgain && batch.resumes && !loads(batch) ? paused?.rows : nil
+    if let isDue, batch.limit != nil { return Shedding(kept: kept, resumed: resumed, isDue: isDue) }
+    return resumed.map { Shedding(kept: kept, resumed: $0) { _ in false } }
+  }
+
+  /// Whether pages of what was shed are filled with something else before the step.
+  private func loads(_ batch: Batch) -> Bool {
+    batch.copies.contains { copy in
+      guard case .load(_, let page) = copy else { return false }
+      return paused?.sequences.contains { $0.pages.contains(page) } ?? false
+    }
   }
 
   public mutating func copy(_ copies: [PageCopy]) -> [Bool] {

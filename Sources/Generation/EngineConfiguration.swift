@@ -63,7 +63,7 @@ public struct EngineStatistics: Sendable, Hashable {
   public var preemptions = 0
   /// How often the second level kept its pages then.
   public var swaps = 0
-  /// Chunks of prompts that steps were late with, for those who decode, and left to the next.
+  /// How often a step had no time for the rest of a chunk of a prompt, for those who decode, and left it to the next.
   public var shedChunks = 0
   /// Pages of the second level that a request may find, and those that preempted requests keep there.
   public var secondLevelCachedPages = 0

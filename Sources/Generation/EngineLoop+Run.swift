@@ -21,8 +21,8 @@ extension EngineLoop {
   /// - batch: what the step has shed is out of it afterwards.
   mutating func run(_ batch: inout Batch, pace: StepPace?) -> StepOutcome {
     do {
-      try runner.forward(batch, isLate: pace?.isLate)
-      if pace?.wholeSeconds != nil { batch = scheduler.shed(batch) }
+      try runner.forward(batch, isDue: pace?.isDue)
+      if let done = pace?.shedAfter { batch = scheduler.shed(batch, after: done) }
       return .sampled(try sample(batch))
     } catch {
       return .failed("the step failed: \(error)")

@@ -19,6 +19,7 @@ struct EngineLoop: ~Copyable {
   private var phase = EngineInbox.Phase.open
   private var counted: EngineStatistics
   private var rate = TokenRate()
+  private var passLevels = PassLevels()
   private let inbox: EngineInbox
   private let makeDecoder: @Sendable () -> any TokenTextDecoder
   private let statistics: SharedStatistics
@@ -60,13 +61,14 @@ struct EngineLoop: ~Copyable {
       for entry in batch.sequences { active[entry.handle]?.times.schedule(at: start, &counted.latencies) }
       let copySeconds = copy(batch, since: start)
       guard let copySeconds else { return }  // the batch is void: what follows is decided anew
-      let planned = batch, pace = batch.limit.map { StepPace($0, start: start, clock: clock) }
+      let planned = batch, pace = batch.limit.map { StepPace($0, start: start, passLevels, clock: clock) }
       let outcome = run(&batch, pace: pace)
       commit(batch, outcome, StepSpan(start: start, end: clock()))
       guard case .sampled = outcome else { return }
       let now = clock()
-      let whole = pace?.wholeSeconds
-      scheduler.observe(planned, seconds: (whole ?? now - start) - copySeconds, hasShed: whole != nil)
+      if let pace { passLevels = pace.end(at: now) }
+      scheduler.observe(
+        planned, seconds: now - start, copySeconds: copySeconds, wholeSeconds: pace?.wholeSeconds)
       guard batch.rounds > 1, !inbox.hasArrivals else { return }
       startRound()
       guard let next = scheduler.scheduleNext(after: batch) else { return }

@@ -1,3 +1,4 @@
+import Models
 import Paging
 import Scheduling
 import Tokenization
@@ -21,8 +22,8 @@ public struct Draw: Sendable, Hashable {
   }
 }
 
-/// Whether a step is late after so many layers of all.
-public typealias LayerCheck = (_ layers: Int, _ count: Int) -> Bool
+/// Whether a step leaves its chunks of prompts out from here on.
+public typealias ProgressCheck = (PassProgress) -> Bool
 
 /// What the engine needs of a model: weights, KV memory and kernels behind three calls.
 ///
@@ -47,7 +48,7 @@ public protocol ModelRunning {
   /// The file that keeps the prefix cache while the engine does not run; nil for none.
   var savedCache: SavedCache? { get }
 
-  /// Whether `forward` asks whether a step with a limit is late.
+  /// Whether `forward` asks whether chunks of prompts are to be left out.
   var canShed: Bool { get }
 
   /// Runs the batch: computes keys and values of all its tokens into their pages, and the logits that are wanted.
@@ -55,12 +56,12 @@ public protocol ModelRunning {
   /// Slots of a page hold what the last batch that wrote them put there; a page that was given to another sequence is
   /// overwritten from its beginning before it is read. Sequences with the same tokens share full pages: a sequence may
   /// start behind pages that another filled, and nobody writes them any more.
-  /// - isLate: of a batch with a limit: asked after each layer that all of it was in, with how many are done and how many
-  ///   there are. Once it says yes, the rest is computed for the sequences only that the limit keeps, as if the others were
-  ///   not in the batch: their new slots hold anything. A batch that `resumes` has them again.
+  /// - isDue: of a batch with a limit: asked after each half of a layer. When it says yes behind one that all of the batch
+  ///   was in, the rest is computed for the sequences only that the limit keeps, as if the others were not in the batch:
+  ///   their new slots hold anything. A batch that `resumes` has them again.
   /// - Throws: when the step cannot be run; every request of the batch fails with the error's description, and the
   ///   runner must be able to run other batches afterwards.
-  mutating func forward(_ batch: Batch, isLate: LayerCheck?) throws
+  mutating func forward(_ batch: Batch, isDue: ProgressCheck?) throws
 
   /// The logits of one row, [vocabulary] float32: the rows of the last batch's sequences one after the other, for each
   /// those of its last `rowCount` tokens. Valid and writable until the next `forward`; the engine applies bias and penalties in place.

@@ -1,57 +1,97 @@
+import Models
 import Scheduling
 
-/// Watches a step with a limit, layer by layer, and says when it is to shed its chunks of prompts.
+/// Watches a step with a limit, half a layer at a time, and says when it is to leave its chunks of prompts out.
 ///
-///     0 ms          layers done              now                              limit
-///     |-----------------------|--- stall ---|--|- - - - layers to come - - - - | - - |
+///     0 ms          done                    now     one more                                       limit
+///     |--------------------------------------|--------|- - the rest without the chunks - -|- logits -|- -|
 ///
-/// Layers to come are taken to be as long as those done, stalls left out, and at the beginning as was planned.
+/// Chunks stay as long as the step is in time if they leave behind the next half; and to their end if it is in time then.
 /// Belongs to the engine's thread.
 final class StepPace {
   private let limit: StepLimit, start: Double
   private let clock: EngineClock
-  private var last: Double, lastLayers = 0
-  /// Of the layers seen, stalls left out.
-  private var usualSeconds = 0.0, seen = 0.0
-  /// What the step would have taken as a whole, if it has shed its chunks.
+  private var last: Double, levels: PassLevels
+  /// Halves of layers that the chunks were in.
+  private var wholeHalves = 0.0
+  /// After how many halves of layers the chunks were left out, if they were.
+  private(set) var shedAfter: Int?
+  /// What the step would have taken as a whole, if it has shed its chunks; stalls left out.
   private(set) var wholeSeconds: Double?
 
-  /// How many layers' time the plan is worth beside the layers seen.
-  private static let planWeight = 8.0
-  /// A layer that takes more than so many others was held up.
-  private static let longestLayer = 1.5
-  /// How much later than the limit a step may be expected at its beginning: layers to come may be faster.
-  private static let slack = 0.04
-
-  /// - start: when the step was scheduled, in seconds of `clock`.
-  init(_ limit: StepLimit, start: Double, clock: @escaping EngineClock) {
-    (self.limit, self.start, self.clock) = (limit, start, clock)
+  /// - start: when the step was scheduled, in seconds of `clock`. levels: as the last such step left them.
+  init(_ limit: StepLimit, start: Double, _ levels: PassLevels, clock: @escaping EngineClock) {
+    (self.limit, self.start, self.levels, self.clock) = (limit, start, levels, clock)
     last = clock()
   }
 
-  /// Asked after each layer; not after the first ones, if these had no prompts in them.
-  /// - Returns: true once, when the chunks are to be shed.
-  func isLate(after layers: Int, of count: Int) -> Bool {
-    let now = clock(), layerSeconds = layerSeconds(layers, of: count, now - last), left = Double(count - layers)
-    (last, lastLayers) = (now, layers)
-    guard wholeSeconds == nil, layers < count else { return false }
-    let expected = now - start + left * layerSeconds + limit.tailSeconds
-    guard expected > limit.seconds * (1 + Self.slack * left / Double(count)) else { return false }
-    // A step that is late all the same shall at least not have been for nothing.
-    let saved = left * layerSeconds * (1 - limit.keptPart)
-    guard expected - saved <= limit.seconds || 2 * layers <= count else { return false }
-    wholeSeconds = expected
+  /// Asked after each half of a layer.
+  /// - Returns: true once, when the chunks are to be left out.
+  func isDue(_ progress: PassProgress) -> Bool {
+    let now = clock(), (done, count) = (progress.done, progress.count)
+    let whole = (limit.wholeSeconds - limit.tailSeconds) / Double(count)
+    let kept = (limit.keptSeconds - limit.tailSeconds) / Double(count)
+    levels.learn(now - last, of: done - 1, isWhole: progress.isWhole, planned: progress.isWhole ? whole : kept)
+    last = now
+    guard progress.isWhole, shedAfter == nil, done < count else { return false }
+    wholeHalves += 1
+    guard wholeHalves >= limit.leastPart * Double(count) else { return false }
+    let tail = limit.tailSeconds * levels.tail, elapsed = now - start + tail
+    if elapsed + whole * levels.whole.sum(done..<count) <= limit.lastSeconds { return false }
+    let leaving = whole * levels.whole.sum(done..<done + 1) + kept * levels.kept.sum(done + 1..<count)
+    guard elapsed + leaving > limit.seconds else { return false }
+    shedAfter = done
+    wholeSeconds = whole * levels.whole.sum(0..<count) + tail
     return true
   }
 
-  /// What a layer takes, as far as `layers` layers tell.
-  /// - seconds: of the last of them.
-  private func layerSeconds(_ layers: Int, of count: Int, _ seconds: Double) -> Double {
-    let planned = (limit.expectedSeconds - limit.tailSeconds) / Double(count)
-    func mean() -> Double { (Self.planWeight * planned + usualSeconds) / (Self.planWeight + seen) }
-    guard layers == lastLayers + 1 else { return mean() }
-    usualSeconds += min(seconds, Self.longestLayer * mean())
-    seen += 1
-    return mean()
+  /// The step has ended.
+  /// - Returns: what its parts took, for the next step.
+  func end(at now: Double) -> PassLevels {
+    levels.learnTail(now - last, planned: limit.tailSeconds)
+    return levels
+  }
+}
+
+/// What the parts of a step take, relative to a plan in which all halves of layers are alike; over the last ten or so of a
+/// kind, for what slows a machine down lasts for longer.
+struct PassLevels: Sendable {
+  /// Attention, and feed-forward.
+  struct Halves: Sendable {
+    fileprivate var levels = SIMD2(1.0, 1.0)
+
+    /// Of the halves with these numbers together.
+    func sum(_ range: Range<Int>) -> Double {
+      func even(_ end: Int) -> Double { Double((end + 1) / 2) }
+      let evens = even(range.upperBound) - even(range.lowerBound)
+      return evens * levels[0] + (Double(range.count) - evens) * levels[1]
+    }
+  }
+
+  /// With chunks of prompts, and without them.
+  private(set) var whole = Halves(), kept = Halves()
+  /// What follows the last layer.
+  private(set) var tail = 1.0
+
+  private static let memory = 0.9
+  /// What takes more than so many times the usual was held up.
+  private static let longest = 1.5
+  private static let range = 0.1...10
+
+  mutating func learn(_ seconds: Double, of half: Int, isWhole: Bool, planned: Double) {
+    let kind = half % 2
+    if isWhole {
+      whole.levels[kind] = Self.level(whole.levels[kind], seconds, planned)
+    } else {
+      kept.levels[kind] = Self.level(kept.levels[kind], seconds, planned)
+    }
+  }
+
+  mutating func learnTail(_ seconds: Double, planned: Double) { tail = Self.level(tail, seconds, planned) }
+
+  private static func level(_ level: Double, _ seconds: Double, _ planned: Double) -> Double {
+    guard planned > 0 else { return level }
+    let seen = min(seconds / planned, longest * level)
+    return min(range.upperBound, max(range.lowerBound, memory * level + (1 - memory) * seen))
   }
 }

@@ -2,13 +2,15 @@ import Paging
 
 extension Scheduler {
   /// The smallest chunk of a prompt that a step takes, however late it gets: a prompt must come to its end, too.
-  private static let leastChunk = 4
+  static let leastChunk = 4
   /// The fewest pages that a step loads, if there are any to load.
   private static let leastLoads = 8
 
   /// How long a step may take that others wait for: not all of the target, since a token still has to reach its reader.
   /// One that can shed has room for short stalls.
-  var stepTarget: Double? { configuration.interTokenTarget.map { $0 * (mayShed ? 0.95 : 0.98) } }
+  var stepTarget: Double? {
+    configuration.interTokenTarget.map { $0 * (mayShed ? min(0.95, margin.part) : 0.98) }
+  }
 
   /// Puts the next step together: every decoding sequence, then chunks of prompts, oldest first, then waiting requests
   /// in the order of the policy, within the token budget and the time between tokens.
@@ -20,7 +22,7 @@ extension Scheduler {
     clock += 1
     weighCopies()
     let resumes = !shedTokens.isEmpty
-    if !resumes { shedsInARow = 0 }
+    if !resumes { (shedProgress, setbacks) = (0, 0) }
     defer { shedTokens = [:] }
     var plan = StepPlan(budget: configuration.maxBatchTokens)
     grantRunning(&plan, decoding: true)
@@ -83,17 +85,28 @@ extension Scheduler {
     if isDecoding { plan.hasDecoding = true } else { plan.hasPrefill = true }
   }
 
-  /// How many of a prompt's next tokens the step has time for, if others wait for their tokens in it.
+  /// How many of a prompt's next tokens the step takes, if others wait for their tokens in it: those it has time for, or
+  /// those that several steps have time for, some layers in each. Nothing comes behind a chunk that is between two layers.
   private func chunk(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Int {
     guard let target = stepTarget, plan.hasDecoding else { return wanted }
-    var (fits, exceeds) = (0, wanted + 1)
-    while exceeds - fits > 1 {
-      let count = (fits + exceeds) / 2
-      var shape = plan.shape
-      shape.add(count: count, after: start, rows: 0)
-      if upperBound(shape) + plan.copySeconds <= target { fits = count } else { exceeds = count }
+    guard shedTokens.isEmpty else { return 0 }
+    let shape = plan.shape, copySeconds = plan.copySeconds
+    let fitting = Self.most(wanted) { count in
+      upperBound(shape.adding(count, after: start)) + copySeconds <= target
     }
-    return max(fits, plan.hasPrefill ? 0 : min(wanted, Self.leastChunk))
+    guard !plan.hasPrefill else { return fitting }
+    let spread = fitting < wanted && mayShed ? spreadChunk(wanted, after: start, plan) : 0
+    return max(fitting, spread, min(wanted, Self.leastChunk))
+  }
+
+  /// The largest number up to `limit` that fits; 0 if none does.
+  static func most(_ limit: Int, fits: (Int) -> Bool) -> Int {
+    var (most, exceeds) = (0, limit + 1)
+    while exceeds - most > 1 {
+      let count = (most + exceeds) / 2
+      if fits(count) { most = count } else { exceeds = count }
+    }
+    return most
   }
 
   /// Admits waiting sequences while all tokens they have find pages. Sequences that run come before: one of them lacks

@@ -1,17 +1,32 @@
 extension Scheduler {
-  /// How much of the target a step may take before it sheds.
-  private static let limitPart = 0.985
+  /// How often a chunk may be shed no further than the time before: prompts must come to their end, too.
+  private static let mostSetbacks = 3
 
-  /// How many steps may shed one after the other: prompts must come to their end, too.
-  private static let mostSheds = 3
+  /// A chunk that one step has no time for has so many tokens or more: weights, and the keys and values before it, are read
+  /// once for all of them.
+  private static let leastSpread = 96
+  /// How much less than planned the steps of a chunk have time for: another one for its last layers would be half empty.
+  private static let spare = 0.1
+  /// The part of the target that steps are taken to have for chunks, however little it is.
+  private static let leastPart = 0.1
 
   /// Whether the step that is put together may shed chunks.
-  var mayShed: Bool { canShed && shedsInARow < Self.mostSheds }
+  var mayShed: Bool { canShed && setbacks < Self.mostSetbacks }
 
   /// The seconds that a step of this size will hardly exceed.
   func upperBound(_ shape: StepShape) -> Double { stepCosts.upperBound(shape, canShed: mayShed) }
 
-  /// The limit of the step that was put together, if it has one: not one that is late however short its chunks are.
+  /// How many of a prompt's next tokens fill as many steps as `leastSpread` need, a part of the layers in each.
+  func spreadChunk(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Int {
+    guard let target = configuration.interTokenTarget else { return wanted }
+    let shape = plan.shape, kept = stepCosts.expected(shape)
+    let left = max(margin.part * target - kept - plan.copySeconds, Self.leastPart * target)
+    func seconds(_ count: Int) -> Double { stepCosts.expected(shape.adding(count, after: start)) - kept }
+    let steps = (seconds(min(wanted, Self.leastSpread)) / left).rounded(.up)
+    return Self.most(wanted) { seconds($0) <= (steps - Self.spare) * left }
+  }
+
+  /// The limit of the step that was put together, if it has one: chunks beside sequences that decode.
   func limit(_ plan: borrowing StepPlan) -> StepLimit? {
     let kept = plan.grants.prefix { $0.isDecoding }
     guard mayShed, let target = configuration.interTokenTarget, !kept.isEmpty, kept.count < plan.grants.count else {
@@ -22,22 +37,25 @@ extension Scheduler {
       let drafts = grant.drafts.count
       alone.add(count: grant.tokens + drafts, after: grant.start, rows: grant.rows + drafts)
     }
-    let costs = stepCosts.costs, expected = stepCosts.expected(plan.shape), limit = Self.limitPart * target
-    guard expected < limit else { return nil }
+    let chunkTokens = plan.shape.tokens - alone.tokens
     return StepLimit(
-      seconds: limit, expectedSeconds: expected, tailSeconds: costs.perRow * Double(plan.shape.rows), kept: kept.count,
-      keptPart: costs.seconds(alone) / costs.seconds(plan.shape))
+      seconds: margin.part * target, lastSeconds: margin.lastPart * target,
+      wholeSeconds: stepCosts.expected(plan.shape), keptSeconds: stepCosts.expected(alone),
+      tailSeconds: stepCosts.costs.perRow * Double(plan.shape.rows),
+      leastPart: Double(Self.leastChunk) / Double(max(Self.leastChunk, chunkTokens)), kept: kept.count)
   }
 
   /// Takes the sequences out of a batch in flight that the step has shed: all behind those that its limit keeps. The next
   /// step has them again, with the same tokens.
+  /// - progress: how far they were; it grows until they are done.
   /// - Returns: what is left, to be committed or failed.
-  public mutating func shed(_ batch: Batch) -> Batch {
+  public mutating func shed(_ batch: Batch, after progress: Int) -> Batch {
     precondition(hasBatchInFlight, "the batch was not scheduled, or was committed before")
     guard let limit = batch.limit else { preconditionFailure("a batch without a limit sheds nothing") }
     for entry in batch.sequences[limit.kept...] { shedTokens[entry.handle] = entry.tokens.count }
     shedChunks += shedTokens.count
-    shedsInARow += 1
+    if progress <= shedProgress { setbacks += 1 }
+    shedProgress = progress
     return Batch(sequences: Array(batch.sequences[..<limit.kept]), pageSize: batch.pageSize)
   }
 }

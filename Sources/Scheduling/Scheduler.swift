@@ -60,12 +60,15 @@ public struct Scheduler: ~Copyable {
   public private(set) var stepCosts: StepCostModel
   /// What it takes to copy a page to the second level or back, as the caller measured it.
   public var secondsPerPageCopy = 0.0
-  /// Whether the caller's steps shed chunks of prompts when they are late; then batches have limits.
+  /// Whether the caller's steps can shed chunks of prompts, and go on with them later; then batches have limits.
   public var canShed = false
-  /// Chunks of prompts that steps have shed.
+  /// How often a step has shed a chunk of a prompt.
   public internal(set) var shedChunks = 0
-  /// Of the last step: how many tokens, by handle; and how many steps have shed, one after the other.
-  var shedTokens: [Int: Int] = [:], shedsInARow = 0
+  /// What the last step has shed: how many tokens, by handle; how far it was; and how often that was no further than the
+  /// time before.
+  var shedTokens: [Int: Int] = [:], shedProgress = 0, setbacks = 0
+  /// How much shorter than the target steps with a limit are.
+  var margin = StepMargin()
 
   /// A scheduler without requests.
   /// - Parameter costs: a rough guess of what steps cost, until some were seen.
@@ -146,12 +149,20 @@ public struct Scheduler: ~Copyable {
     return cache.evict(.max)
   }
 
-  /// Learns what a step cost, from its schedule to its commit; nothing of one that had only the rest of a chunk to compute.
-  /// - batch: as it was scheduled. hasShed: whether some of it was shed; `seconds` are what it would have cost otherwise.
-  public mutating func observe(_ batch: Batch, seconds: Double, hasShed: Bool = false) {
+  /// Learns from a step: what its size costs, unless it had only the rest of a chunk to compute, and whether it was late.
+  /// - batch: as it was scheduled. seconds: from its schedule to its commit. copySeconds: of those, what copies took.
+  /// - wholeSeconds: if it has shed chunks, what its computing would have taken otherwise.
+  public mutating func observe(
+    _ batch: Batch, seconds: Double, copySeconds: Double = 0, wholeSeconds: Double? = nil
+  ) {
+    // One that is late without its chunks says nothing of when to leave them out.
+    if let limit = batch.limit, limit.keptSeconds < limit.seconds, let target = configuration.interTokenTarget {
+      margin.observe(isLate: seconds > target)
+    }
     if batch.resumes { return }
     // Those that are late whatever they would shed have no limit, and are as long.
-    stepCosts.observe(batch.shape, seconds: seconds, canShed: canShed && batch.isMixed, hasShed: hasShed)
+    stepCosts.observe(
+      batch.shape, seconds: wholeSeconds ?? seconds - copySeconds, canShed: canShed && batch.isMixed)
   }
 
   /// From now on nothing is shared with what was computed before: the model computes something else than it did.

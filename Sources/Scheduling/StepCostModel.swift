@@ -87,9 +87,8 @@ public struct StepCostModel: Sendable {
   }
 
   /// Takes a step in.
-  /// - canShed: whether it could shed what made it late. hasShed: whether it has, and `seconds` are what it would have
-  ///   taken otherwise.
-  public mutating func observe(_ shape: StepShape, seconds: Double, canShed: Bool = false, hasShed: Bool = false) {
+  /// - canShed: whether it could shed what made it late; if it has, `seconds` are what it would have taken otherwise.
+  public mutating func observe(_ shape: StepShape, seconds: Double, canShed: Bool = false) {
     guard shape.tokens > 0, seconds > 0, seconds.isFinite else { return }
     if seen == 0 { scalePrior(to: seconds, shape) }
     let expected = costs.seconds(shape)
@@ -98,7 +97,6 @@ public struct StepCostModel: Sendable {
     let filed = Self.fileNumber(shape)
     if seen >= 16 { addError(seconds / expected, to: Self.timeClass(expected)) }
     if seen >= 16, canShed { sheddingErrors.add(seconds / expected) }
-    if hasShed { return }
     seen += 1
     classes[filed].fade(Self.memory)
     classes[filed].add(

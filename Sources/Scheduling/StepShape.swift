@@ -18,6 +18,13 @@ public struct StepShape: Sendable, Hashable {
     self.rows += rows
   }
 
+  /// The same with a run that wants no logits.
+  func adding(_ count: Int, after start: Int) -> StepShape {
+    var shape = self
+    shape.add(count: count, after: start, rows: 0)
+    return shape
+  }
+
   /// Takes such a run out again.
   mutating func remove(count: Int, after start: Int, rows: Int) {
     tokens -= count

@@ -102,7 +102,7 @@ public struct EngineMetrics: Sendable {
       histogram("swiftlet:step_seconds", "Seconds that a step takes.", now.latencies.stepTime),
       counter("swiftlet:steps_total", "Steps run.", now.steps),
       counter("swiftlet:computed_tokens_total", "Tokens put through the model.", now.computedTokens),
-      counter("swiftlet:shed_chunks_total", "Chunks of prompts that late steps left to the next.", now.shedChunks),
+      counter("swiftlet:shed_chunks_total", "How often a step left a chunk of a prompt to the next.", now.shedChunks),
       counter("swiftlet:requests_total", "Requests taken in.", now.submittedRequests),
       counter("swiftlet:evicted_pages_total", "Pages evicted from the prefix cache.", now.prefixCache.evictedPages),
       counter("swiftlet:swaps_total", "Preemptions whose pages the second level kept.", now.swaps),

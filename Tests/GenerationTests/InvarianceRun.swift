@@ -21,7 +21,7 @@ struct Cut: Sendable, CustomStringConvertible {
   var poolTokens = 8192, secondLevelTokens = 0
   var decodeRounds = 1, draftTokens = 0
   var layout = KVLayout.layerFirst
-  /// Whether chunks of prompts beside decoding sequences are shed, after another layer each time.
+  /// Whether chunks of prompts beside decoding sequences are shed, after another half of a layer each time.
   var sheds = false
   /// How often the same requests run one after the other on the same engine.
   var passes = 1
@@ -132,12 +132,13 @@ final class InvarianceRun {
       throw Problem(description: "\(cut): a page could not be copied")
     }
     var batch = batch, hasShed = false
-    let layer = 1 + scheduler.shedChunks * 7 % (files.configuration.layerCount - 1)
-    try runner.forward(batch) { layers, _ in
-      hasShed = layers == layer
-      return hasShed
+    let half = 1 + scheduler.shedChunks * 7 % (2 * files.configuration.layerCount - 1)
+    try runner.forward(batch) { progress in
+      guard progress.isWhole, progress.done == half else { return false }
+      hasShed = true
+      return true
     }
-    if hasShed { batch = scheduler.shed(batch) }
+    if hasShed { batch = scheduler.shed(batch, after: half) }
     var draws: [Draw] = []
     for entry in batch.sequences {
       let number = numbers[entry.handle] ?? 0

@@ -1,5 +1,6 @@
 import Generation
 import Glibc
+import Models
 import Paging
 import Scheduling
 
@@ -13,6 +14,7 @@ final class ScriptedRunner: ModelRunning {
   private let rows: UnsafeMutablePointer<Float>
   private var rowCount = 0
   private var saved: [SlotID: [Int32]] = [:]
+  private var paused: (sequences: [BatchSequence], done: Int) = ([], 0)
   private let pageSize: Int
   private let script: Script
 
@@ -26,9 +28,9 @@ final class ScriptedRunner: ModelRunning {
     var afterSampling: @Sendable ([Int32]) throws -> [Int32] = { $0 }
     /// Whether most tokens go round in a circle, so that guesses hold.
     var isRepetitive = false
-    /// Called after each of the layers, with what goes through them; then the model can shed.
-    var afterLayer: (@Sendable (Batch) -> Void)?
-    static let layers = 10
+    /// Called after each half of the layers, with what goes through them; then the model can shed.
+    var afterHalf: (@Sendable (Batch) -> Void)?
+    static let halves = 20
     /// Which copies between the levels go wrong.
     var isFailing: @Sendable (PageCopy) -> Bool = { _ in false }
   }
@@ -57,19 +59,28 @@ final class ScriptedRunner: ModelRunning {
     }
   }
 
-  var canShed: Bool { script.afterLayer != nil }
+  var canShed: Bool { script.afterHalf != nil }
 
-  /// With as many layers as the script says; what is shed leaves garbage.
-  func forward(_ batch: Batch, isLate: LayerCheck?) throws {
-    try script.beforeStep(batch)
-    var batch = batch
-    for layer in 1...Script.layers {
-      script.afterLayer?(batch)
-      guard let isLate, let limit = batch.limit, isLate(layer, Script.layers) else { continue }
-      for entry in batch.sequences[limit.kept...] {
-        for position in entry.startPosition..<entry.endPosition { slots[slot(entry, position, batch)] = -9 }
+  /// With as many layers as the script says; what is shed leaves garbage, and comes in again where it left.
+  func forward(_ whole: Batch, isDue: ProgressCheck?) throws {
+    try script.beforeStep(whole)
+    let kept = whole.limit?.kept ?? whole.sequences.count - paused.sequences.count
+    let resumes = whole.resumes && kept > 0 && Array(whole.sequences.dropFirst(kept)) == paused.sequences
+    let first = resumes ? paused.done : 0
+    paused = ([], 0)
+    let alone = Batch(sequences: Array(whole.sequences.prefix(kept)), pageSize: whole.pageSize)
+    var batch = first > 0 ? alone : whole, hasShed = false
+    for half in 0..<Script.halves {
+      if half == first { batch = whole }
+      script.afterHalf?(batch)
+      let isWhole = half >= first && !hasShed
+      guard let isDue, whole.limit != nil,
+        isDue(PassProgress(done: half + 1, of: Script.halves, isWhole: isWhole)), isWhole
+      else { continue }
+      for entry in whole.sequences[kept...] {
+        for position in entry.startPosition..<entry.endPosition { slots[slot(entry, position, whole)] = -9 }
       }
-      batch = Batch(sequences: Array(batch.sequences[..<limit.kept]), pageSize: batch.pageSize)
+      (batch, hasShed, paused) = (alone, true, (Array(whole.sequences[kept...]), half + 1))
     }
     for entry in batch.sequences {
       for (offset, token) in entry.tokens.enumerated() {

@@ -87,7 +87,9 @@ public final class SchedulerContest {
   private var oldest = -1
   private var stepsOfOldest = 0
   /// What the last step has shed.
-  private var shed: [BatchSequence] = [], preemptionsBefore = 0, shedsInARow = 0
+  private var shed: [BatchSequence] = [], preemptionsBefore = 0
+  /// How far that was, and how often it was no further than the time before.
+  private var shedProgress = 0, setbacks = 0
   /// Steps that followed another without a decision.
   private var rounds = 0
 
@@ -237,10 +239,13 @@ public final class SchedulerContest {
     var batch = batch
     if case .stepThatSheds = operation, let limit = batch.limit {
       shed = Array(batch.sequences[limit.kept...])
-      shedsInARow += 1
+      // Often further than the time before, and not always.
+      let progress = (7 * scheduler.shedChunks + batch.tokenCount) % 40
+      if progress <= shedProgress { setbacks += 1 }
+      shedProgress = progress
       preemptionsBefore = scheduler.preemptions
       model.spoil(batch.sequences[limit.kept...], batch)
-      batch = scheduler.shed(batch)
+      batch = scheduler.shed(batch, after: progress)
     }
     if case .failedStep = operation {
       for update in scheduler.fail(batch) { try end(update, .failed) }
@@ -252,7 +257,9 @@ public final class SchedulerContest {
     var brokenRow: Int?
     if case .stepWithBrokenRow(let row) = operation, !sampled.isEmpty { brokenRow = row % sampled.count }
     try commit(batch, sampled, brokenRow)
-    scheduler.observe(scheduled, seconds: 1e-3 * Double(5 + batch.tokenCount % 7), hasShed: !shed.isEmpty)
+    scheduler.observe(
+      scheduled, seconds: 1e-3 * Double(5 + batch.tokenCount % 7),
+      wholeSeconds: shed.isEmpty ? nil : 1e-3 * Double(9 + batch.tokenCount % 7))
     return true
   }
 
@@ -260,9 +267,9 @@ public final class SchedulerContest {
   /// take the budget, and anew where it was preempted.
   private func checkShed(_ batch: Batch) throws {
     defer { shed = [] }
-    if shed.isEmpty { shedsInARow = 0 }
+    if shed.isEmpty { (shedProgress, setbacks) = (0, 0) }
     if let limit = batch.limit {
-      let isRight = (1..<batch.sequences.count).contains(limit.kept) && shedsInARow < 3
+      let isRight = (1..<batch.sequences.count).contains(limit.kept) && setbacks < 3
       try require(isRight, "\(batch) has the limit \(limit)")
       for entry in batch.sequences[..<limit.kept] {
         try require(entry.samples && !entry.isChunk, "\(entry) is kept and does not decode")

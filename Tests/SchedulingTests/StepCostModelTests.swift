@@ -91,7 +91,7 @@ import Testing
         let bound = model.upperBound(shape, canShed: true), isHeldUp = number % 12 == 5
         sum += seconds / bound / Double(count)
         if seconds > bound { late += 1 }
-        model.observe(shape, seconds: isHeldUp ? seconds * 1.4 : seconds, canShed: true, hasShed: isHeldUp)
+        model.observe(shape, seconds: isHeldUp ? seconds * 1.4 : seconds, canShed: true)
       }
       return (sum, late)
     }

@@ -45,20 +45,25 @@ public final class Decoder: Model {
     observe?(-1, b.residual)
     guard let first = layers.first else { return (b.logits, nil) }
     try firstNorm(b.residual, weight: first.attentionNorm, output: b.normed, on: stream)
-    for (i, layer) in layers.enumerated() {
-      if let resumed = shedding?.resumed, resumed.layer == i {
+    let halves = 2 * layers.count
+    for half in 0..<halves {
+      if let resumed = shedding?.resumed, resumed.done == half {
         (batch, b, isWhole) = (whole, buffers(whole), true)
         resumed.put(into: b)
       }
-      try attend(layer, i, batch, kv, b, on: stream)
-      try layer.kernels.addNorm(
-        b.hidden, residual: b.residual, weight: layer.feedForwardNorm, output: b.normed, on: stream)
-      try feedForward(layer, b, on: stream)
-      let next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
+      let i = half / 2, layer = layers[i], next: Tensor
+      if half % 2 == 0 {
+        try attend(layer, i, batch, kv, b, on: stream)
+        next = layer.feedForwardNorm
+      } else {
+        try feedForward(layer, b, on: stream)
+        next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
+      }
       try layer.kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
-      observe?(i, b.residual)
-      if isWhole, let shedding, shedding.isDue(i + 1, layers.count) {
-        shed = PausedRows(behind: kept.tokenCount, of: b, layer: i + 1)
+      if half % 2 == 1 { observe?(i, b.residual) }
+      let progress = PassProgress(done: half + 1, of: halves, isWhole: isWhole)
+      if let shedding, shedding.isDue(progress), isWhole {
+        shed = PausedRows(behind: kept.tokenCount, of: b, done: half + 1)
         (batch, b, isWhole) = (kept, buffers(kept), false)
       }
     }

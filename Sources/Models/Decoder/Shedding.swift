@@ -3,7 +3,7 @@ import Tensors
 /// Lets a forward pass go on without the last sequences of its batch, and a later one go on with them.
 ///
 ///     layer      0        10        20        30
-///     step 1     |-- prompt --|                     late after layer 12: the prompt's rows are kept as they are
+///     step 1     |-- prompt --|                     no time for more: the prompt's rows are kept as they are
 ///                |------- decoding ----------|
 ///     step 2                  |-- prompt ----|      they come in again where they left
 ///                |------- decoding ----------|
@@ -12,32 +12,44 @@ import Tensors
 public struct Shedding {
   /// How many sequences go through all layers, the first ones; at least one.
   public let kept: Int
-  /// Asked after each layer that all sequences were in, with how many are done and how many there are, until it says yes;
-  /// then the sequences behind those kept are left out.
-  public let isDue: (_ layers: Int, _ count: Int) -> Bool
+  /// Asked after each half of a layer. When it says yes behind one that all sequences were in, the sequences behind those
+  /// kept are left out of the next.
+  public let isDue: (PassProgress) -> Bool
   /// The rows of the sequences behind those kept, where an earlier pass has left them out.
   public let resumed: PausedRows?
 
-  public init(kept: Int, resumed: PausedRows? = nil, isDue: @escaping (_ layers: Int, _ count: Int) -> Bool) {
+  public init(kept: Int, resumed: PausedRows? = nil, isDue: @escaping (PassProgress) -> Bool) {
     (self.kept, self.resumed, self.isDue) = (kept, resumed, isDue)
   }
 }
 
-/// Rows between two layers.
+/// How far a pass has come, in halves of layers: attention, then feed-forward.
+public struct PassProgress: Sendable, Hashable {
+  /// Halves done, and how many there are.
+  public let done: Int, count: Int
+  /// Whether all sequences were in the last of them.
+  public let isWhole: Bool
+
+  public init(done: Int, of count: Int, isWhole: Bool) {
+    (self.done, self.count, self.isWhole) = (done, count, isWhole)
+  }
+}
+
+/// Rows between two halves of layers.
 public struct PausedRows: Sendable {
-  /// The layer that is next.
-  public let layer: Int
-  /// [rows, hidden] float32: the residual stream, and the same normed for that layer.
+  /// How many halves of layers they are behind.
+  public let done: Int
+  /// [rows, hidden] float32: the residual stream, and the same normed for the next half.
   let residual: Tensor, normed: Tensor
 
   /// Copies the rows behind the first `kept`.
-  init(behind kept: Int, of buffers: DecoderWorkspace.Buffers, layer: Int) {
+  init(behind kept: Int, of buffers: DecoderWorkspace.Buffers, done: Int) {
     func rows(_ tensor: Tensor) -> Tensor {
       let rows = tensor.narrow(0, from: kept, count: tensor.shape[0] - kept), copy = Tensor(.float32, rows.shape)
       copy.pointer.copyMemory(from: rows.pointer, byteCount: rows.byteCount)
       return copy
     }
-    (self.layer, residual, normed) = (layer, rows(buffers.residual), rows(buffers.normed))
+    (self.done, residual, normed) = (done, rows(buffers.residual), rows(buffers.normed))
   }
 
   /// Puts them behind the first rows.

@@ -1,0 +1,20 @@
+/// How much of the target steps with a limit may take, so that one of 200 exceeds it: what holds steps up after they have
+/// left their chunks out differs between machines, and from hour to hour.
+///
+/// Followed step by step (Robbins & Monro 1951).
+struct StepMargin: Sendable {
+  private var margin = 0.06
+
+  private static let range = 0.02...0.2
+  /// What a late step adds; each other one takes a 200th of it.
+  private static let gain = 0.012
+
+  /// The part of the target that is left.
+  var part: Double { 1 - margin }
+  /// The same where little is at stake: half of the margin.
+  var lastPart: Double { 1 - margin / 2 }
+
+  mutating func observe(isLate: Bool) {
+    margin = min(Self.range.upperBound, max(Self.range.lowerBound, margin + Self.gain * (isLate ? 1 : -1 / 200)))
+  }
+}
