@@ -68,7 +68,8 @@ struct EngineLoop: ~Copyable {
       let now = clock()
       if let pace { passLevels = pace.end(at: now) }
       scheduler.observe(
-        planned, seconds: now - start, copySeconds: copySeconds, wholeSeconds: pace?.wholeSeconds)
+        planned, seconds: now - start, copySeconds: copySeconds, wholeSeconds: pace?.wholeSeconds,
+        wasForced: pace?.wasForced ?? false)
       guard batch.rounds > 1, !inbox.hasArrivals else { return }
       startRound()
       guard let next = scheduler.scheduleNext(after: batch) else { return }

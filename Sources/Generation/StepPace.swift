@@ -18,6 +18,8 @@ final class StepPace {
   private(set) var shedAfter: Int?
   /// What the step would have taken as a whole, if it has shed its chunks; stalls left out.
   private(set) var wholeSeconds: Double?
+  /// Whether they were left out as soon as they might be.
+  private(set) var wasForced = false
 
   /// - start: when the step was scheduled, in seconds of `clock`. levels: as the last such step left them.
   init(_ limit: StepLimit, start: Double, _ levels: PassLevels, clock: @escaping EngineClock) {
@@ -35,12 +37,13 @@ final class StepPace {
     last = now
     guard progress.isWhole, shedAfter == nil, done < count else { return false }
     wholeHalves += 1
-    guard wholeHalves >= limit.leastPart * Double(count) else { return false }
+    let least = limit.leastPart * Double(count)
+    guard wholeHalves >= least else { return false }
     let tail = limit.tailSeconds * levels.tail, elapsed = now - start + tail
     if elapsed + whole * levels.whole.sum(done..<count) <= limit.lastSeconds { return false }
     let leaving = whole * levels.whole.sum(done..<done + 1) + kept * levels.kept.sum(done + 1..<count)
     guard elapsed + leaving > limit.seconds else { return false }
-    shedAfter = done
+    (shedAfter, wasForced) = (done, wholeHalves < least + 1)
     wholeSeconds = whole * levels.whole.sum(0..<count) + tail
     return true
   }

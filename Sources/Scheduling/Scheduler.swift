@@ -152,11 +152,11 @@ public struct Scheduler: ~Copyable {
   /// Learns from a step: what its size costs, unless it had only the rest of a chunk to compute, and whether it was late.
   /// - batch: as it was scheduled. seconds: from its schedule to its commit. copySeconds: of those, what copies took.
   /// - wholeSeconds: if it has shed chunks, what its computing would have taken otherwise.
+  /// - wasForced: whether it shed them as soon as it might: then its being late says nothing of when to shed.
   public mutating func observe(
-    _ batch: Batch, seconds: Double, copySeconds: Double = 0, wholeSeconds: Double? = nil
+    _ batch: Batch, seconds: Double, copySeconds: Double = 0, wholeSeconds: Double? = nil, wasForced: Bool = false
   ) {
-    // One that is late without its chunks says nothing of when to leave them out.
-    if let limit = batch.limit, limit.keptSeconds < limit.seconds, let target = configuration.interTokenTarget {
+    if batch.limit != nil, !wasForced, let target = configuration.interTokenTarget {
       margin.observe(isLate: seconds > target)
     }
     if batch.resumes { return }

@@ -15,7 +15,7 @@ import Testing
 
   /// What became of a step; times in ms.
   private struct Outcome {
-    var shedAfter: Int?, total: Double, whole: Double?
+    var shedAfter: Int?, wasForced: Bool, total: Double, whole: Double?
     var levels = PassLevels()
   }
 
@@ -41,8 +41,8 @@ import Testing
     clock.pass(2 * keptFactor)
     #expect(due.count <= 1 && due.first == pace.shedAfter && due.isEmpty == (pace.wholeSeconds == nil))
     return Outcome(
-      shedAfter: due.first, total: clock.now * 1000, whole: pace.wholeSeconds.map { $0 * 1000 },
-      levels: pace.end(at: clock.now))
+      shedAfter: due.first, wasForced: pace.wasForced, total: clock.now * 1000,
+      whole: pace.wholeSeconds.map { $0 * 1000 }, levels: pace.end(at: clock.now))
   }
 
   @Test func aStepThatGoesAsPlannedIsWhole() {
@@ -89,7 +89,9 @@ import Testing
   /// However late it is, it has not been for nothing.
   @Test func aChunkIsInAPartOfTheLayersAtLeast() {
     let late = step(whole: 122) { $0 == 0 ? 60 : 3 }
-    #expect(late.shedAfter == 4)
+    #expect(late.shedAfter == 4 && late.wasForced)
+    let inTime = step(whole: 122) { _ in 3 }
+    #expect(inTime.shedAfter != nil && !inTime.wasForced)
     #expect(step(whole: 122, first: 38) { _ in 60 }.shedAfter == nil)
   }
 }

@@ -30,7 +30,7 @@ import Testing
       #expect((0.035..<0.05).contains(limit.seconds) && limit.seconds..<0.05 ~= limit.lastSeconds)
       #expect((8e-3..<14e-3).contains(limit.keptSeconds) && (1e-3..<2e-3).contains(limit.tailSeconds))
       let tokens = try #require(batch.sequences.last?.tokens.count)
-      #expect((80..<160).contains(tokens) && limit.leastPart == 4 / Double(tokens))
+      #expect((100..<240).contains(tokens) && limit.leastPart == 4 / Double(tokens))
       let steps = (limit.wholeSeconds - limit.keptSeconds) / (limit.seconds - limit.keptSeconds)
       #expect(steps > 1 && (0.05..<0.3).contains(steps.rounded(.up) - steps), "\(tokens) tokens fill \(steps) steps")
     }
