@@ -21,9 +21,9 @@ extension Scheduler {
     precondition(!hasBatchInFlight, "the last batch was neither committed nor failed")
     clock += 1
     weighCopies()
-    let resumes = !shedTokens.isEmpty
+    let resumes = !shedGrants.isEmpty
     if !resumes { (shedProgress, setbacks) = (0, 0) }
-    defer { shedTokens = [:] }
+    defer { shedGrants = [] }
     var plan = StepPlan(budget: configuration.maxBatchTokens)
     grantRunning(&plan, decoding: true)
     grantRunning(&plan, decoding: false)
@@ -32,6 +32,7 @@ extension Scheduler {
       precondition(sequences.isEmpty, "the oldest sequence was not scheduled")
       return nil
     }
+    if resumes { plan.order(shedGrants.map(\.handle)) }
     let rounds = reserveRounds(plan)
     addDrafts(&plan)
     let limit = limit(plan)
@@ -55,7 +56,10 @@ extension Scheduler {
       }
       let start = sequence.table.tokenCount
       var wanted = min(sequence.remaining, plan.budget)
-      if !decoding { wanted = shedTokens[handle].map { min($0, wanted) } ?? chunk(wanted, after: start, plan) }
+      if !decoding {
+        let shed = shedGrants.first { $0.handle == handle }
+        wanted = shed.map { min($0.tokens, wanted) } ?? chunk(wanted, after: start, &plan)
+      }
       let tokens = wanted > 0 ? makeRoom(for: handle, wanted: wanted, &plan) : 0
       guard tokens > 0 else { continue }  // stalls with its pages until older sequences finish or take them
       grant(handle, start: start, tokens: tokens, isDecoding: decoding, &plan)
@@ -86,21 +90,24 @@ extension Scheduler {
   }
 
   /// How many of a prompt's next tokens the step takes, if others wait for their tokens in it: those it has time for, or
-  /// those that several steps have time for, some layers in each. Nothing comes behind a chunk that is between two layers.
-  private func chunk(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Int {
+  /// those that several steps have time for, some layers in each. Nothing comes behind chunks that are between two layers.
+  private func chunk(_ wanted: Int, after start: Int, _ plan: inout StepPlan) -> Int {
     guard let target = stepTarget, plan.hasDecoding else { return wanted }
-    guard shedTokens.isEmpty else { return 0 }
+    guard shedGrants.isEmpty else { return 0 }
     let shape = plan.shape, copySeconds = plan.copySeconds
     let fitting = Self.most(wanted) { count in
       upperBound(shape.adding(count, after: start)) + copySeconds <= target
     }
-    guard !plan.hasPrefill else { return fitting }
-    let spread = fitting < wanted && mayShed ? spreadChunk(wanted, after: start, plan) : 0
-    return max(fitting, spread, min(wanted, Self.leastChunk))
+    if fitting == wanted { return wanted }
+    if mayShed, !plan.hasPrefill { plan.spreadSeconds = spreadSeconds(wanted, after: start, plan) }
+    let spread = plan.spreadSeconds.map { seconds in
+      Self.most(wanted) { stepCosts.expected(shape.adding($0, after: start)) + copySeconds <= seconds }
+    }
+    return max(fitting, spread ?? 0, plan.hasPrefill ? 0 : min(wanted, Self.leastChunk))
   }
 
   /// The largest number up to `limit` that fits; 0 if none does.
-  static func most(_ limit: Int, fits: (Int) -> Bool) -> Int {
+  private static func most(_ limit: Int, fits: (Int) -> Bool) -> Int {
     var (most, exceeds) = (0, limit + 1)
     while exceeds - most > 1 {
       let count = (most + exceeds) / 2
@@ -126,7 +133,7 @@ extension Scheduler {
         let missing = cache.pool.pages(for: sequence.tokens.count + 1) - found.tokenCount / configuration.pageSize
         guard missing <= cache.availablePages - found.idlePages else { return }
         let rest = min(sequence.tokens.count - found.tokenCount, plan.budget)
-        guard chunk(rest, after: found.tokenCount, plan) > 0 else { return }
+        guard chunk(rest, after: found.tokenCount, &plan) > 0 else { return }
         isOrderStale = admit(handle, loadLimit: loadLimit(plan))
         plan.copySeconds += Double(sequences[handle]?.ownPages ?? 0) * secondsPerPageCopy
         if sequences[handle]?.isLoading ?? false {
@@ -134,7 +141,7 @@ extension Scheduler {
           continue
         }
         let start = sequences[handle]?.table.tokenCount ?? 0
-        let wanted = max(1, chunk(min(remaining(handle), plan.budget), after: start, plan))
+        let wanted = max(1, chunk(min(remaining(handle), plan.budget), after: start, &plan))
         let tokens = makeRoom(for: handle, wanted: wanted, &plan)
         grant(handle, start: start, tokens: tokens, isDecoding: false, &plan)
         if isOrderStale { break }

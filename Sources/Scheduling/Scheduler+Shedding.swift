@@ -16,14 +16,14 @@ extension Scheduler {
   /// The seconds that a step of this size will hardly exceed.
   func upperBound(_ shape: StepShape) -> Double { stepCosts.upperBound(shape, canShed: mayShed) }
 
-  /// How many of a prompt's next tokens fill as many steps as `leastSpread` need, a part of the layers in each.
-  func spreadChunk(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Int {
-    guard let target = configuration.interTokenTarget else { return wanted }
-    let shape = plan.shape, kept = stepCosts.expected(shape)
-    let left = max(margin.part * target - kept - plan.copySeconds, Self.leastPart * target)
-    func seconds(_ count: Int) -> Double { stepCosts.expected(shape.adding(count, after: start)) - kept }
-    let steps = (seconds(min(wanted, Self.leastSpread)) / left).rounded(.up)
-    return Self.most(wanted) { seconds($0) <= (steps - Self.spare) * left }
+  /// What a step may be expected to take whose chunks fill as many as `leastSpread` tokens of this prompt need, a part of
+  /// the layers in each.
+  func spreadSeconds(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Double? {
+    guard let target = configuration.interTokenTarget else { return nil }
+    let kept = stepCosts.expected(plan.shape) + plan.copySeconds
+    let left = max(margin.part * target - kept, Self.leastPart * target)
+    let whole = stepCosts.expected(plan.shape.adding(min(wanted, Self.leastSpread), after: start)) + plan.copySeconds
+    return kept + (((whole - kept) / left).rounded(.up) - Self.spare) * left
   }
 
   /// The limit of the step that was put together, if it has one: chunks beside sequences that decode.
@@ -52,8 +52,8 @@ extension Scheduler {
   public mutating func shed(_ batch: Batch, after progress: Int) -> Batch {
     precondition(hasBatchInFlight, "the batch was not scheduled, or was committed before")
     guard let limit = batch.limit else { preconditionFailure("a batch without a limit sheds nothing") }
-    for entry in batch.sequences[limit.kept...] { shedTokens[entry.handle] = entry.tokens.count }
-    shedChunks += shedTokens.count
+    shedGrants = batch.sequences[limit.kept...].map { (handle: $0.handle, tokens: $0.tokens.count) }
+    shedChunks += shedGrants.count
     if progress <= shedProgress { setbacks += 1 }
     shedProgress = progress
     return Batch(sequences: Array(batch.sequences[..<limit.kept]), pageSize: batch.pageSize)

@@ -64,9 +64,9 @@ public struct Scheduler: ~Copyable {
   public var canShed = false
   /// How often a step has shed a chunk of a prompt.
   public internal(set) var shedChunks = 0
-  /// What the last step has shed: how many tokens, by handle; how far it was; and how often that was no further than the
+  /// What the last step has shed, in the batch's order; how far it was; and how often that was no further than the
   /// time before.
-  var shedTokens: [Int: Int] = [:], shedProgress = 0, setbacks = 0
+  var shedGrants: [(handle: Int, tokens: Int)] = [], shedProgress = 0, setbacks = 0
   /// How much shorter than the target steps with a limit are.
   var margin = StepMargin()
 

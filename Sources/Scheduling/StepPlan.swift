@@ -23,6 +23,9 @@ struct StepPlan {
   /// Seconds that copies take before the step.
   var copySeconds = 0.0
 
+  /// What the step may be expected to take as a whole where its chunks are spread over several.
+  var spreadSeconds: Double?
+
   init(budget: Int) { self.budget = budget }
 
   mutating func add(_ grant: Grant) {
@@ -39,6 +42,13 @@ struct StepPlan {
       shape.remove(count: grant.tokens, after: grant.start, rows: grant.rows)
       return true
     }
+  }
+
+  /// Puts chunks into the order of these handles.
+  mutating func order(_ handles: [Int]) {
+    let chunks = grants.filter { !$0.isDecoding }
+    let ordered = handles.compactMap { handle in chunks.first { $0.handle == handle } }
+    grants = grants.filter(\.isDecoding) + ordered + chunks.filter { !handles.contains($0.handle) }
   }
 
   /// Adds guesses to a grant.

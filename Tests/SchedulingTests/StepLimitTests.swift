@@ -61,6 +61,23 @@ import Testing
     while driver.last[other]?.finish == nil { try driver.step() }
   }
 
+  /// Short prompts that one step has no time for fill some together, and come again in the same order.
+  @Test func shortPromptsShareTheirSteps() throws {
+    let driver = try driver(target: 0.05).driver, scheduler = driver.scheduler
+    _ = scheduler.cancel(8)
+    let prompts = try (0..<6).map { try driver.submit(tokens(45, 20 + $0), maxTokens: 1) }
+    var batch = try #require(scheduler.schedule())
+    let chunks = Array(batch.sequences[8...])
+    #expect(chunks.map(\.handle) == Array(prompts.prefix(chunks.count)) && (2...5).contains(chunks.count))
+    for progress in [10, 30] {
+      _ = scheduler.commit(scheduler.shed(batch, after: progress), sampled: [Int32?](repeating: 1, count: 8))
+      batch = try #require(scheduler.schedule())
+      #expect(batch.resumes && Array(batch.sequences[8...]) == chunks)
+    }
+    _ = scheduler.commit(batch, sampled: [Int32?](repeating: 1, count: batch.sampleCount))
+    while prompts.contains(where: { driver.last[$0]?.finish == nil }), try driver.step() != nil {}
+  }
+
   /// A chunk that has to begin again and again is computed as a whole in the end.
   @Test func whatComesNoFurtherIsShedThreeTimesMore() throws {
     let (driver, _) = try driver(target: 0.05), scheduler = driver.scheduler
