@@ -160,7 +160,7 @@ public struct Scheduler: ~Copyable {
       margin.observe(isLate: seconds > target)
     }
     if batch.resumes { return }
-    // Those that are late whatever they would shed have no limit, and are as long.
+    // Those without a limit, which shed nothing any more after setbacks, are as long.
     stepCosts.observe(
       batch.shape, seconds: wholeSeconds ?? seconds - copySeconds, canShed: canShed && batch.isMixed)
   }
