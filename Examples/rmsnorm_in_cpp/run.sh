@@ -25,6 +25,7 @@ echo "3. choose"
   sed -nE 's/^  \* (my_rmsnorm|[^:]*): chosen, (the fastest over all measured shapes).*/   \1: \2/p'
 
 echo "4. serve"
+: >"$work/server.log"  # here already when the loop below reads it, however late the server starts
 "$swiftlet" serve --port 0 --kernels "$here/kernels.yaml" "${set_options[@]}" >"$work/server.log" 2>&1 &
 server=$!
 for _ in $(seq 300); do

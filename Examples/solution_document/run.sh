@@ -10,6 +10,7 @@ definition=silu_and_mul_h1536
 mkdir -p "$work/set/definitions" "$work/set/solutions"
 
 echo "1. serve"
+: >"$work/server.log"  # here already when the loop below reads it, however late the server starts
 "$swiftlet" serve --port 0 --admin 0 --trace-set "$work/set" >"$work/server.log" 2>&1 &
 server=$!
 for _ in $(seq 300); do

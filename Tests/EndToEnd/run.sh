@@ -40,6 +40,7 @@ fail() {
 
 # start MODEL: runs the server on a free port; sets server and url
 start() {
+  : >"$work/server.log" # empty before the loop below reads it, however late the server starts
   "$swiftlet" serve --host 127.0.0.1 --port 0 --model "$1" >"$work/server.log" 2>&1 &
   server=$!
   local deadline=$((SECONDS + start_limit)) port=""
