@@ -21,7 +21,8 @@ struct FastPagedAttention: Kernel {
 
   func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
     let stream = unsafeDowncast(stream, to: CPUStream.self)
-    let (call, plan, work) = try planned(arguments, on: stream)
+    let (call, kept) = try planned(arguments, on: stream)
+    let plan = kept.plan, work = kept.work
     if plan.units.isEmpty { return }
     let floats = KernelsBaseline.attentionScratch(rows: plan.rows, headDimension: call.headDimension)
     let chunks = work.starts.count - 1, counterBytes = plan.splits.count * 64
@@ -75,19 +76,19 @@ struct FastPagedAttention: Kernel {
   /// The call, and how it is cut: as in the layer before, when the tables are the same.
   private func planned(
     _ arguments: [KernelArgument], on stream: CPUStream
-  ) throws(KernelError) -> (PagedAttentionCall, AttentionPlan, AttentionPlan.Assignment) {
+  ) throws(KernelError) -> (PagedAttentionCall, KeptAttentionPlan) {
     let query = arguments[0].tensor.shape, keys = arguments[1].tensor.shape
     let shape = KeptAttentionPlan.Shape(
       queries: query[0], queryHeads: query[1], keyValueHeads: keys[2], pageSize: keys[1], pageCount: keys[0],
       window: window, sharing: sharing)
     let plans = stream.kept { KeptAttentionPlans() }
     if let known = plans.find(shape, PagedAttentionCall.Tables(arguments)) {
-      return (try PagedAttentionCall(arguments, definition, sequences: known.sequences), known.plan, known.work)
+      return (try PagedAttentionCall(arguments, definition, sequences: known.sequences), known)
     }
     let call = try PagedAttentionCall(arguments, definition)
     let made = KeptAttentionPlan(call, shape, threads: stream.pool.threadCount)
     plans.keep(made)
-    return (call, made.plan, made.work)
+    return (call, made)
   }
 
   /// Asks for what a unit will read first, while another is computed.

@@ -3,8 +3,8 @@ import KernelRuntime
 import Tensors
 
 /// What was made of a batch's tables: all layers of a step attend by the same ones, so that they are checked and cut into
-/// units once a step, not once a layer.
-struct KeptAttentionPlan {
+/// units once a step, not once a layer. A class, so that a layer takes it up without copying its references.
+final class KeptAttentionPlan {
   let sequences: [PagedAttentionCall.Sequence]
   let plan: AttentionPlan
   let work: AttentionPlan.Assignment

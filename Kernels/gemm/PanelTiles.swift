@@ -10,6 +10,8 @@ struct PanelTiles {
   private static let rowsPerBlock = 96
   /// Below this many multiply-adds (about 2 µs) a chunk is not worth handing over.
   private static let smallestChunk = 1 << 18
+  /// Multiply-adds that take as long as a weight takes to come from memory: fewer rows take no less time.
+  private static let readCost = 8
   /// Chunks a thread at most: more hide better that a thread is late.
   private static let mostChunks = 8
 
@@ -21,12 +23,9 @@ struct PanelTiles {
       return
     }
     // One row takes four panels at once, several rows take two.
-    let work = max(1, rowBlock) * 16 * K, together = rows == 1 ? 4 : 2
-    let enough = Self.smallestChunk / max(work, 1)
-    panelBlock =
-      rows == 1
-      ? Self.roundUp(max(enough, (panels + Self.mostChunks * threads - 1) / (Self.mostChunks * threads)), to: together)
-      : Self.evenBlock(panels, at: max(together, Self.roundUp(enough, to: together)), threads: threads)
+    let work = max(1, rowBlock, Self.readCost) * 16 * K, together = rows == 1 ? 4 : 2
+    panelBlock = Self.evenBlock(
+      panels, at: max(together, Self.roundUp(Self.smallestChunk / max(work, 1), to: together)), threads: threads)
   }
 
   private static func roundUp(_ count: Int, to multiple: Int) -> Int {

@@ -3,7 +3,9 @@ import Kernels
 import Tensors
 
 /// One decoder block: attention, then feed-forward, each after a norm and added to the residual.
-struct DecoderLayer: Sendable {
+///
+/// A class, since each step goes through all layers, and a copy of so many references takes as long as a small kernel.
+final class DecoderLayer: Sendable {
   let attentionNorm: Tensor  // [hidden]
   let query: Gemm, key: Gemm, value: Gemm, output: Gemm
   /// Weights of the norm over each head of q and k [head dim], where the family has it.
@@ -11,6 +13,16 @@ struct DecoderLayer: Sendable {
   let feedForwardNorm: Tensor  // [hidden]
   let gate: Gemm, up: Gemm, down: Gemm
   let kernels: LayerKernels
+
+  init(
+    attentionNorm: Tensor, query: Gemm, key: Gemm, value: Gemm, output: Gemm, queryNorm: Tensor?, keyNorm: Tensor?,
+    feedForwardNorm: Tensor, gate: Gemm, up: Gemm, down: Gemm, kernels: LayerKernels
+  ) {
+    (self.attentionNorm, self.query, self.key, self.value) = (attentionNorm, query, key, value)
+    (self.output, self.queryNorm, self.keyNorm) = (output, queryNorm, keyNorm)
+    (self.feedForwardNorm, self.gate, self.up, self.down) = (feedForwardNorm, gate, up, down)
+    self.kernels = kernels
+  }
 }
 
 /// The kernels of one layer that have no weights at bind. Each layer has its own, so that a policy can tell layers apart.
