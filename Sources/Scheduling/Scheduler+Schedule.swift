@@ -92,11 +92,15 @@ extension Scheduler {
   /// How many of a prompt's next tokens the step takes, if others wait for their tokens in it: those it has time for, or
   /// those that several steps have time for, some layers in each. Nothing comes behind chunks that are between two layers.
   private func chunk(_ wanted: Int, after start: Int, _ plan: inout StepPlan) -> Int {
-    guard let target = stepTarget, plan.hasDecoding else { return wanted }
+    guard let stepTarget, plan.hasDecoding else { return wanted }
     guard shedGrants.isEmpty else { return 0 }
     let shape = plan.shape, copySeconds = plan.copySeconds
+    if !plan.hasPrefill { plan.target = Self.reachable(stepTarget, beside: stepCosts.expected(shape) + copySeconds) }
+    let target = plan.target ?? stepTarget
     let fitting = Self.most(wanted) { count in
-      upperBound(shape.adding(count, after: start)) + copySeconds <= target
+      let whole = shape.adding(count, after: start)
+      // Where the target is out of reach, none is kept by being careful.
+      return (target > stepTarget ? stepCosts.expected(whole) : upperBound(whole)) + copySeconds <= target
     }
     if fitting == wanted { return wanted }
     if mayShed, !plan.hasPrefill { plan.spreadSeconds = spreadSeconds(wanted, after: start, plan) }

@@ -10,6 +10,15 @@ extension Scheduler {
   /// The part of the target that steps are taken to have for chunks, however little it is.
   private static let leastPart = 0.1
 
+  /// What a step with chunks may take where those who decode exceed the target by themselves, of the time of these.
+  private static let overshoot = 1.5
+
+  /// The target of a step in which those who decode take `kept` seconds by themselves. If these exceed it, keeping prompts
+  /// out would not hold it either; they would only wait the longer.
+  static func reachable(_ target: Double, beside kept: Double) -> Double {
+    kept > target ? overshoot * kept : target
+  }
+
   /// Whether the step that is put together may shed chunks.
   var mayShed: Bool { canShed && setbacks < Self.mostSetbacks }
 
@@ -21,7 +30,7 @@ extension Scheduler {
   func spreadSeconds(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Double? {
     guard let target = configuration.interTokenTarget else { return nil }
     let kept = stepCosts.expected(plan.shape) + plan.copySeconds
-    let left = max(margin.part * target - kept, Self.leastPart * target)
+    let left = max(Self.reachable(margin.part * target, beside: kept) - kept, Self.leastPart * target)
     let whole = stepCosts.expected(plan.shape.adding(min(wanted, Self.leastSpread), after: start)) + plan.copySeconds
     return kept + (((whole - kept) / left).rounded(.up) - Self.spare) * left
   }
@@ -37,10 +46,11 @@ extension Scheduler {
       let drafts = grant.drafts.count
       alone.add(count: grant.tokens + drafts, after: grant.start, rows: grant.rows + drafts)
     }
-    let chunkTokens = plan.shape.tokens - alone.tokens
+    let chunkTokens = plan.shape.tokens - alone.tokens, keptSeconds = stepCosts.expected(alone)
+    let seconds = Self.reachable(margin.part * target, beside: keptSeconds)
     return StepLimit(
-      seconds: margin.part * target, lastSeconds: margin.lastPart * target,
-      wholeSeconds: stepCosts.expected(plan.shape), keptSeconds: stepCosts.expected(alone),
+      seconds: seconds, lastSeconds: max(seconds, margin.lastPart * target),
+      wholeSeconds: stepCosts.expected(plan.shape), keptSeconds: keptSeconds,
       tailSeconds: stepCosts.costs.perRow * Double(plan.shape.rows),
       leastPart: Double(Self.leastChunk) / Double(max(Self.leastChunk, chunkTokens)), kept: kept.count)
   }

@@ -149,14 +149,15 @@ public struct Scheduler: ~Copyable {
     return cache.evict(.max)
   }
 
-  /// Learns from a step: what its size costs, unless it had only the rest of a chunk to compute, and whether it was late.
+  /// Learns from a step: what its size costs, unless it had only the rest of a chunk to compute, and whether it was late
+  /// though the target was within reach.
   /// - batch: as it was scheduled. seconds: from its schedule to its commit. copySeconds: of those, what copies took.
   /// - wholeSeconds: if it has shed chunks, what its computing would have taken otherwise.
   /// - wasForced: whether it shed them as soon as it might: then its being late says nothing of when to shed.
   public mutating func observe(
     _ batch: Batch, seconds: Double, copySeconds: Double = 0, wholeSeconds: Double? = nil, wasForced: Bool = false
   ) {
-    if batch.limit != nil, !wasForced, let target = configuration.interTokenTarget {
+    if let limit = batch.limit, !wasForced, let target = configuration.interTokenTarget, limit.seconds <= target {
       margin.observe(isLate: seconds > target)
     }
     if batch.resumes { return }

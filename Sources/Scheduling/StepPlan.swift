@@ -23,6 +23,8 @@ struct StepPlan {
   /// Seconds that copies take before the step.
   var copySeconds = 0.0
 
+  /// How long the step may take if others wait for it; known once a chunk was asked for.
+  var target: Double?
   /// What the step may be expected to take as a whole where its chunks are spread over several.
   var spreadSeconds: Double?
 

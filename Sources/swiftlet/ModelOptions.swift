@@ -50,7 +50,10 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     name: .customLong("itl-target"),
-    help: "Milliseconds between a request's tokens that prompts of others shall not exceed; 0 for no limit.")
+    help: """
+      Milliseconds between a request's tokens that prompts of others shall not exceed; 0 for no limit. Where these tokens \
+      alone take longer, prompts get half as much time again.
+      """)
   var interTokenTarget = 50.0
 
   @Option(help: "Steps that may follow one decision while all requests decode and none arrives.")

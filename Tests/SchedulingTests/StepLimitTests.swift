@@ -8,14 +8,16 @@ import Testing
   private let costs = StepCosts(fixed: 4e-3, perToken: 6e-4, perPair: 3e-7, perRow: 1.6e-4)
 
   /// Eight streams that decode, and a prompt that has just come.
-  private func driver(target: Double?, fixed: Double = 4e-3) throws -> (driver: SchedulerDriver, prompt: Int) {
+  private func driver(
+    target: Double?, fixed: Double = 4e-3, canShed: Bool = true
+  ) throws -> (driver: SchedulerDriver, prompt: Int) {
     let driver = SchedulerDriver(
       try SchedulerConfiguration(
         pageSize: 16, pageCount: 1000, contextLength: 8000, vocabularySize: NullModel.vocabularySize,
         maxBatchTokens: 256, maxRunning: 16, prefixCaching: false, interTokenTarget: target))
     driver.costs = StepCosts(
       fixed: fixed, perToken: costs.perToken, perPair: costs.perPair, perRow: costs.perRow)
-    driver.scheduler.canShed = true
+    driver.scheduler.canShed = canShed
     for number in 0..<8 { try driver.submit(tokens(20, number), maxTokens: 400) }
     for _ in 0..<40 { try driver.step() }
     return (driver, try driver.submit(tokens(6000, 77), maxTokens: 1))
@@ -107,6 +109,25 @@ import Testing
       #expect((kept > 0.05) == (factor == 2), "late whatever is shed")
       #expect(last.sequences.last?.handle == prompt && limit.leastPart < 0.2)
       #expect((0.8..<1.2).contains(limit.wholeSeconds / costs.seconds(last.shape)), "\(factor): \(limit)")
+    }
+  }
+
+  /// Keeping prompts out would not hold the target: they get half the time that those who decode take, not next to none.
+  @Test(arguments: [true, false]) func whereTheTargetIsOutOfReachPromptsGoOn(canShed: Bool) throws {
+    let (driver, prompt) = try driver(target: 0.05, fixed: 0.08, canShed: canShed)
+    let kept = 0.08 + costs.seconds(StepShape(tokens: 8, pairs: 8 * 60, rows: 8)) - costs.fixed
+    for _ in 0..<12 {
+      let batch = try #require(try driver.step())
+      let chunk = try #require(batch.sequences.last)
+      #expect(chunk.handle == prompt && (batch.limit != nil) == canShed)
+      if let limit = batch.limit {
+        #expect(abs(limit.seconds / limit.keptSeconds - 1.5) < 1e-9 && limit.seconds == limit.lastSeconds)
+        #expect(chunk.tokens.count >= 100)
+      } else {
+        // Where steps cannot shed, tokens that were seen only beside others are reckoned as dear.
+        let seconds = try #require(driver.costs).seconds(batch.shape)
+        #expect(seconds < 1.55 * kept && chunk.tokens.count >= 12, "\(chunk.tokens.count) tokens")
+      }
     }
   }
 
