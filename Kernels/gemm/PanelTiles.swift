@@ -23,7 +23,7 @@ struct PanelTiles {
       return
     }
     // One row takes four panels at once, several rows take two.
-    let work = max(1, rowBlock, Self.readCost) * 16 * K, together = rows == 1 ? 4 : 2
+    let work = max(rowBlock, Self.readCost) * 16 * K, together = rows == 1 ? 4 : 2
     panelBlock = Self.evenBlock(
       panels, at: max(together, Self.roundUp(Self.smallestChunk / max(work, 1), to: together)), threads: threads)
   }

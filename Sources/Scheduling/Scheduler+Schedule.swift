@@ -95,7 +95,7 @@ extension Scheduler {
     guard let stepTarget, plan.hasDecoding else { return wanted }
     guard shedGrants.isEmpty else { return 0 }
     let shape = plan.shape, copySeconds = plan.copySeconds
-    if !plan.hasPrefill { plan.target = Self.reachable(stepTarget, beside: stepCosts.expected(shape) + copySeconds) }
+    if !plan.hasPrefill { plan.target = reachable(stepTarget, beside: stepCosts.expected(shape) + copySeconds) }
     let target = plan.target ?? stepTarget
     let fitting = Self.most(wanted) { count in
       let whole = shape.adding(count, after: start)

@@ -13,10 +13,11 @@ extension Scheduler {
   /// What a step with chunks may take where those who decode exceed the target by themselves, of the time of these.
   private static let overshoot = 1.5
 
-  /// The target of a step in which those who decode take `kept` seconds by themselves. If these exceed it, keeping prompts
-  /// out would not hold it either; they would only wait the longer.
-  static func reachable(_ target: Double, beside kept: Double) -> Double {
-    kept > target ? overshoot * kept : target
+  /// The limit of a step in which those who decode take `kept` seconds by themselves. If these exceed the target, keeping
+  /// prompts out would not hold it either; they would only wait the longer.
+  /// - limit: for steps within the target: shorter than that by a margin.
+  func reachable(_ limit: Double, beside kept: Double) -> Double {
+    kept > configuration.interTokenTarget ?? .infinity ? Self.overshoot * kept : limit
   }
 
   /// Whether the step that is put together may shed chunks.
@@ -30,7 +31,7 @@ extension Scheduler {
   func spreadSeconds(_ wanted: Int, after start: Int, _ plan: borrowing StepPlan) -> Double? {
     guard let target = configuration.interTokenTarget else { return nil }
     let kept = stepCosts.expected(plan.shape) + plan.copySeconds
-    let left = max(Self.reachable(margin.part * target, beside: kept) - kept, Self.leastPart * target)
+    let left = max(reachable(margin.part * target, beside: kept) - kept, Self.leastPart * target)
     let whole = stepCosts.expected(plan.shape.adding(min(wanted, Self.leastSpread), after: start)) + plan.copySeconds
     return kept + (((whole - kept) / left).rounded(.up) - Self.spare) * left
   }
@@ -47,7 +48,7 @@ extension Scheduler {
       alone.add(count: grant.tokens + drafts, after: grant.start, rows: grant.rows + drafts)
     }
     let chunkTokens = plan.shape.tokens - alone.tokens, keptSeconds = stepCosts.expected(alone)
-    let seconds = Self.reachable(margin.part * target, beside: keptSeconds)
+    let seconds = reachable(margin.part * target, beside: keptSeconds)
     return StepLimit(
       seconds: seconds, lastSeconds: max(seconds, margin.lastPart * target),
       wholeSeconds: stepCosts.expected(plan.shape), keptSeconds: keptSeconds,

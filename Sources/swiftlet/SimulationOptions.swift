@@ -80,7 +80,11 @@ struct SimulatedServerOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Keep the pages of computed prefixes for requests that begin alike.")
   var prefixCache = true
 
-  @Option(help: "Milliseconds between tokens of a request that prompts of others shall not exceed; 0 for no limit.")
+  @Option(
+    help: """
+      Milliseconds between tokens of a request that prompts of others shall not exceed; 0 for no limit. Where these tokens \
+      alone take longer, prompts get half as much time again.
+      """)
   var itlTarget = 50.0
 
   @Option(help: "Tokens whose keys and values a second level of memory holds.")

@@ -1,6 +1,7 @@
 import ModelContests
-import Scheduling
 import Testing
+
+@testable import Scheduling
 
 /// Steps that may leave their chunks of prompts to the next.
 @Suite struct StepLimitTests {
@@ -129,6 +130,16 @@ import Testing
         #expect(seconds < 1.55 * kept && chunk.tokens.count >= 12, "\(chunk.tokens.count) tokens")
       }
     }
+  }
+
+  /// Within the margin the target may still be held, by keeping prompts out as far as that goes.
+  @Test func aTargetThatIsNearIsNotOutOfReach() throws {
+    let scheduler = Scheduler(
+      try SchedulerConfiguration(
+        pageSize: 16, pageCount: 100, contextLength: 800, vocabularySize: NullModel.vocabularySize, maxBatchTokens: 256,
+        maxRunning: 16, interTokenTarget: 0.05))
+    #expect(scheduler.reachable(0.047, beside: 0.02) == 0.047 && scheduler.reachable(0.047, beside: 0.049) == 0.047)
+    #expect(abs(scheduler.reachable(0.047, beside: 0.06) - 0.09) < 1e-12)
   }
 
   @Test func withoutATargetThereIsNoLimit() throws {

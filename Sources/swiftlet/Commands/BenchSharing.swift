@@ -100,19 +100,15 @@ struct BenchSharing: AsyncParsableCommand {
     // Turn by turn, so that both see the machine alike; a run with the cache alone may end within a bad moment.
     let found = try await withEngine(files, caching: true, context: need) { caching in
       try await withEngine(files, caching: false, context: need) { plain in
-        var best = (
-          shared: try await caching.commonPrefix(shape, seed: 1), unshared: try await plain.commonPrefix(shape, seed: 1)
-        )
-        for seed in 2..<max(2, runs + 1) {
-          let shared = try await caching.commonPrefix(shape, seed: seed)
-          let unshared = try await plain.commonPrefix(shape, seed: seed)
-          if shared.seconds < best.shared.seconds { best.shared = shared }
-          if unshared.seconds < best.unshared.seconds { best.unshared = unshared }
+        var shared: [SharingScenarios.PrefixFigures] = [], unshared = shared
+        for seed in 1...max(1, runs) {
+          shared.append(try await caching.commonPrefix(shape, seed: seed))
+          unshared.append(try await plain.commonPrefix(shape, seed: seed))
         }
-        return best
+        return (shared: shared.min { $0.seconds < $1.seconds }, unshared: unshared.min { $0.seconds < $1.seconds })
       }
     }
-    guard let (shared, unshared) = found ?? nil else { return nil }
+    guard let best = found ?? nil, let shared = best.shared, let unshared = best.unshared else { return nil }
     let ratio = unshared.seconds / shared.seconds
     Terminal.print(
       """
