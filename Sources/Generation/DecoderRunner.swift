@@ -55,10 +55,10 @@ public struct DecoderRunner: ModelRunning {
   /// Only where layers have been computed when their kernels return.
   public var canShed: Bool { stream.device == .cpu }
 
-  public mutating func forward(_ batch: Batch, isDue: ProgressCheck?) throws {
+  public mutating func forward(_ batch: Batch, room: RoomCheck?) throws {
     // Guesses do not make a prompt of a decoding sequence.
     stream.phase = batch.sequences.contains(where: \.isChunk) ? .prefill : .decode
-    let shedding = shedding(batch, isDue)
+    let shedding = shedding(batch, room)
     paused = nil
     let result = try model.forward(
       Self.forwardBatch(batch), kv: kv, workspace: workspace, shedding: shedding, on: stream)
@@ -74,14 +74,16 @@ public struct DecoderRunner: ModelRunning {
     let rows: PausedRows
   }
 
-  /// What was shed comes in where it left, if it is all there again: the same tokens in the same pages, which nobody has
+  /// What was shed goes on where it left, if it is all there again: the same tokens in the same pages, which nobody has
   /// written since. Otherwise it is computed from the beginning.
-  private func shedding(_ batch: Batch, _ isDue: ProgressCheck?) -> Shedding? {
+  private func shedding(_ batch: Batch, _ room: RoomCheck?) -> Shedding? {
     let kept = batch.limit?.kept ?? max(0, batch.sequences.count - (paused?.sequences.count ?? 0))
-    let comesAgain = paused?.sequences == Array(batch.sequences.dropFirst(kept)) && kept > 0
+    let comesAgain = paused?.sequences == Array(batch.sequences.dropFirst(kept))
     let resumed = comesAgain && batch.resumes && !loads(batch) ? paused?.rows : nil
-    if let isDue, batch.limit != nil { return Shedding(kept: kept, resumed: resumed, isDue: isDue) }
-    return resumed.map { Shedding(kept: kept, resumed: $0) { _ in false } }
+    if let room, let limit = batch.limit {
+      return Shedding(kept: kept, isTogether: limit.isTogether, resumed: resumed, room: room)
+    }
+    return resumed.map { Shedding(kept: kept, isTogether: false, resumed: $0) { $0.rows } }
   }
 
   /// Whether pages of what was shed are filled with something else before the step.

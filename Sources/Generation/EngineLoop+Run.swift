@@ -21,7 +21,7 @@ extension EngineLoop {
   /// - batch: what the step has shed is out of it afterwards.
   mutating func run(_ batch: inout Batch, pace: StepPace?) -> StepOutcome {
     do {
-      try runner.forward(batch, isDue: pace?.isDue)
+      try runner.forward(batch, room: pace?.room)
       if let done = pace?.shedAfter { batch = scheduler.shed(batch, after: done) }
       return .sampled(try sample(batch))
     } catch {

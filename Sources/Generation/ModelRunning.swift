@@ -22,8 +22,8 @@ public struct Draw: Sendable, Hashable {
   }
 }
 
-/// Whether a step leaves its chunks of prompts out from here on.
-public typealias ProgressCheck = (PassProgress) -> Bool
+/// For how many rows of its chunks of prompts a step has room in the next half of a layer.
+public typealias RoomCheck = (PassProgress) -> Int
 
 /// What the engine needs of a model: weights, KV memory and kernels behind three calls.
 ///
@@ -48,7 +48,7 @@ public protocol ModelRunning {
   /// The file that keeps the prefix cache while the engine does not run; nil for none.
   var savedCache: SavedCache? { get }
 
-  /// Whether `forward` asks whether chunks of prompts are to be left out.
+  /// Whether `forward` asks how much of chunks of prompts there is room for.
   var canShed: Bool { get }
 
   /// Runs the batch: computes keys and values of all its tokens into their pages, and the logits that are wanted.
@@ -56,12 +56,12 @@ public protocol ModelRunning {
   /// Slots of a page hold what the last batch that wrote them put there; a page that was given to another sequence is
   /// overwritten from its beginning before it is read. Sequences with the same tokens share full pages: a sequence may
   /// start behind pages that another filled, and nobody writes them any more.
-  /// - isDue: of a batch with a limit: asked after each half of a layer. When it says yes behind one that all of the batch
-  ///   was in, the rest is computed for the sequences only that the limit keeps, as if the others were not in the batch:
-  ///   their new slots hold anything. A batch that `resumes` has them again.
+  /// - room: of a batch with a limit: asked as `PassProgress` says how far the sequences go that the limit does not keep.
+  ///   If they do not come to their end, the batch is computed as if they were not in it: their new slots hold anything. A
+  ///   batch that `resumes` has them again.
   /// - Throws: when the step cannot be run; every request of the batch fails with the error's description, and the
   ///   runner must be able to run other batches afterwards.
-  mutating func forward(_ batch: Batch, isDue: ProgressCheck?) throws
+  mutating func forward(_ batch: Batch, room: RoomCheck?) throws
 
   /// The logits of one row, [vocabulary] float32: the rows of the last batch's sequences one after the other, for each
   /// those of its last `rowCount` tokens. Valid and writable until the next `forward`; the engine applies bias and penalties in place.

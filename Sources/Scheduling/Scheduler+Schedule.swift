@@ -22,7 +22,7 @@ extension Scheduler {
     clock += 1
     weighCopies()
     let resumes = !shedGrants.isEmpty
-    if !resumes { (shedProgress, setbacks) = (0, 0) }
+    if !resumes { (shedProgress, shedSteps, setbacks) = (0, 0, 0) }
     defer { shedGrants = [] }
     var plan = StepPlan(budget: configuration.maxBatchTokens)
     grantRunning(&plan, decoding: true)
@@ -92,8 +92,8 @@ extension Scheduler {
   /// How many of a prompt's next tokens the step takes, if others wait for their tokens in it: those it has time for, or
   /// those that several steps have time for, some layers in each. Nothing comes behind chunks that are between two layers.
   private func chunk(_ wanted: Int, after start: Int, _ plan: inout StepPlan) -> Int {
+    if !shedGrants.isEmpty, plan.hasDecoding || plan.hasPrefill { return 0 }
     guard let stepTarget, plan.hasDecoding else { return wanted }
-    guard shedGrants.isEmpty else { return 0 }
     let shape = plan.shape, copySeconds = plan.copySeconds
     if !plan.hasPrefill { plan.target = reachable(stepTarget, beside: stepCosts.expected(shape) + copySeconds) }
     let target = plan.target ?? stepTarget

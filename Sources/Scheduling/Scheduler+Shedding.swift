@@ -49,24 +49,26 @@ extension Scheduler {
     }
     let chunkTokens = plan.shape.tokens - alone.tokens, keptSeconds = stepCosts.expected(alone)
     let seconds = reachable(margin.part * target, beside: keptSeconds)
+    // In each step as far as `leastChunk` tokens in all layers, on average: one that is late is let off for those before.
+    let due = Double(shedSteps + 1) * Double(Self.leastChunk) / Double(max(Self.leastChunk, chunkTokens))
     return StepLimit(
       seconds: seconds, lastSeconds: max(seconds, margin.lastPart * target),
       wholeSeconds: stepCosts.expected(plan.shape), keptSeconds: keptSeconds,
       tailSeconds: stepCosts.costs.perRow * Double(plan.shape.rows),
-      leastPart: Double(Self.leastChunk) / Double(max(Self.leastChunk, chunkTokens)), kept: kept.count)
+      leastPart: max(0, due - shedProgress), kept: kept.count)
   }
 
   /// Takes the sequences out of a batch in flight that the step has shed: all behind those that its limit keeps. The next
   /// step has them again, with the same tokens.
-  /// - progress: how far they were; it grows until they are done.
+  /// - progress: the part of their way through the layers that is behind them; it grows until they are done.
   /// - Returns: what is left, to be committed or failed.
-  public mutating func shed(_ batch: Batch, after progress: Int) -> Batch {
+  public mutating func shed(_ batch: Batch, after progress: Double) -> Batch {
     precondition(hasBatchInFlight, "the batch was not scheduled, or was committed before")
     guard let limit = batch.limit else { preconditionFailure("a batch without a limit sheds nothing") }
     shedGrants = batch.sequences[limit.kept...].map { (handle: $0.handle, tokens: $0.tokens.count) }
     shedChunks += shedGrants.count
-    if progress <= shedProgress { setbacks += 1 }
-    shedProgress = progress
+    if progress <= shedProgress { (setbacks, shedSteps) = (setbacks + 1, 0) }
+    (shedProgress, shedSteps) = (progress, shedSteps + 1)
     return Batch(sequences: Array(batch.sequences[..<limit.kept]), pageSize: batch.pageSize)
   }
 }

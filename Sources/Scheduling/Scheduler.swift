@@ -64,9 +64,10 @@ public struct Scheduler: ~Copyable {
   public var canShed = false
   /// How often a step has shed a chunk of a prompt.
   public internal(set) var shedChunks = 0
-  /// What the last step has shed, in the batch's order; how far it was; and how often that was no further than the
-  /// time before.
-  var shedGrants: [(handle: Int, tokens: Int)] = [], shedProgress = 0, setbacks = 0
+  /// What the last step has shed, in the batch's order.
+  var shedGrants: [(handle: Int, tokens: Int)] = []
+  /// The part of the way that it has behind it, in how many steps; and how often that was no more than the time before.
+  var shedProgress = 0.0, shedSteps = 0, setbacks = 0
   /// How much shorter than the target steps with a limit are.
   var margin = StepMargin()
 

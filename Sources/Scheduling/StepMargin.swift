@@ -3,9 +3,9 @@
 ///
 /// Followed step by step (Robbins & Monro 1951).
 struct StepMargin: Sendable {
-  private var margin = 0.06
+  private var margin = 0.03
 
-  private static let range = 0.02...0.2
+  private static let range = 0.01...0.2
   /// What a late step adds; each other one takes a 200th of it.
   private static let gain = 0.012
 

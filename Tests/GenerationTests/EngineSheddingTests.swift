@@ -24,7 +24,7 @@ import Testing
       afterSampling: { tokens in
         clock.end()
         return tokens
-      }, afterHalf: { clock.half($0.tokenCount) })
+      }, afterHalf: { clock.half(4 + $0.tokenCount) }, afterPart: { clock.half($0) })
     let engine = try await Engine(
       configuration: EngineConfiguration(scheduler: scheduler), clock: { clock.now },
       makeDecoder: { LetterDecoder() },
@@ -69,10 +69,10 @@ import Testing
     var steps: [Double] { state.withLock { $0.steps } }
     func begin() { state.withLock { ($0.step, $0.half, $0.began) = ($0.step + 1, 0, $0.now) } }
     func end() { state.withLock { $0.steps.append($0.now - $0.began) } }
-    func half(_ tokens: Int) {
+    func half(_ milliseconds: Int) {
       state.withLock {
         $0.half += 1
-        $0.now += (0.004 + 0.001 * Double(tokens)) / Double(ScriptedRunner.Script.halves)
+        $0.now += 0.001 * Double(milliseconds) / Double(ScriptedRunner.Script.halves)
         if $0.step % 7 == 3, $0.half == 1 + $0.step / 7 % 14 { $0.now += 0.012 }
       }
     }
@@ -83,9 +83,9 @@ import Testing
     var runner: ScriptedRunner
     init(_ runner: ScriptedRunner) { self.runner = runner }
     var vocabularySize: Int { runner.vocabularySize }
-    mutating func forward(_ batch: Batch, isDue: ProgressCheck?) throws {
-      #expect(batch.limit == nil && isDue == nil)
-      try runner.forward(batch, isDue: nil)
+    mutating func forward(_ batch: Batch, room: RoomCheck?) throws {
+      #expect(batch.limit == nil && room == nil)
+      try runner.forward(batch, room: nil)
     }
     func logits(_ row: Int) -> UnsafeMutableBufferPointer<Float> { runner.logits(row) }
     mutating func sample(_ draws: [Draw]) throws -> [Int32] { try runner.sample(draws) }

@@ -21,7 +21,7 @@ struct Cut: Sendable, CustomStringConvertible {
   var poolTokens = 8192, secondLevelTokens = 0
   var decodeRounds = 1, draftTokens = 0
   var layout = KVLayout.layerFirst
-  /// Whether chunks of prompts beside decoding sequences are shed, after another half of a layer each time.
+  /// Whether chunks of prompts beside decoding sequences are shed, somewhere else each time.
   var sheds = false
   /// How often the same requests run one after the other on the same engine.
   var passes = 1
@@ -131,14 +131,24 @@ final class InvarianceRun {
     guard scheduler.noteCopies(batch, failed: failed) else {
       throw Problem(description: "\(cut): a page could not be copied")
     }
-    var batch = batch, hasShed = false
+    // Those that are shed leave their company behind another half each time, and go on by themselves for some rows of one,
+    // or for a few.
+    var batch = batch, progress: Double?, left = scheduler.shedChunks * 5 % 9 + 1
     let half = 1 + scheduler.shedChunks * 7 % (2 * files.configuration.layerCount - 1)
-    try runner.forward(batch) { progress in
-      guard progress.isWhole, progress.done == half else { return false }
-      hasShed = true
-      return true
+    try runner.forward(batch) { pass in
+      switch pass.part {
+      case .kept: return pass.rows
+      case .together: return pass.done == half ? 0 : pass.rows
+      case .others:
+        left -= 1
+        if left >= 0 { return 1 + (pass.ahead + left) % pass.rows }
+        if pass.done < pass.count {
+          progress = (Double(pass.done) + Double(pass.ahead) / Double(pass.rows)) / Double(pass.count)
+        }
+        return 0
+      }
     }
-    if hasShed { batch = scheduler.shed(batch, after: half) }
+    if let progress { batch = scheduler.shed(batch, after: progress) }
     var draws: [Draw] = []
     for entry in batch.sequences {
       let number = numbers[entry.handle] ?? 0

@@ -14,7 +14,7 @@ final class ScriptedRunner: ModelRunning {
   private let rows: UnsafeMutablePointer<Float>
   private var rowCount = 0
   private var saved: [SlotID: [Int32]] = [:]
-  private var paused: (sequences: [BatchSequence], done: Int) = ([], 0)
+  private var paused: (sequences: [BatchSequence], done: Int, ahead: Int) = ([], 0, 0)
   private let pageSize: Int
   private let script: Script
 
@@ -30,6 +30,8 @@ final class ScriptedRunner: ModelRunning {
     var isRepetitive = false
     /// Called after each half of the layers, with what goes through them; then the model can shed.
     var afterHalf: (@Sendable (Batch) -> Void)?
+    /// Called after a half of a layer that rows of chunks went through by themselves, with their number.
+    var afterPart: (@Sendable (Int) -> Void)?
     static let halves = 20
     /// Which copies between the levels go wrong.
     var isFailing: @Sendable (PageCopy) -> Bool = { _ in false }
@@ -61,27 +63,42 @@ final class ScriptedRunner: ModelRunning {
 
   var canShed: Bool { script.afterHalf != nil }
 
-  /// With as many layers as the script says; what is shed leaves garbage, and comes in again where it left.
-  func forward(_ whole: Batch, isDue: ProgressCheck?) throws {
+  /// With as many layers as the script says; what is shed leaves garbage, and goes on where it left.
+  func forward(_ whole: Batch, room: RoomCheck?) throws {
     try script.beforeStep(whole)
     let kept = whole.limit?.kept ?? whole.sequences.count - paused.sequences.count
-    let resumes = whole.resumes && kept > 0 && Array(whole.sequences.dropFirst(kept)) == paused.sequences
-    let first = resumes ? paused.done : 0
-    paused = ([], 0)
+    let others = Array(whole.sequences.dropFirst(kept)), resumes = whole.resumes && others == paused.sequences
+    var (done, ahead) = resumes ? (paused.done, paused.ahead) : (0, 0), batch = whole
+    paused = ([], 0, 0)
     let alone = Batch(sequences: Array(whole.sequences.prefix(kept)), pageSize: whole.pageSize)
-    var batch = first > 0 ? alone : whole, hasShed = false
-    for half in 0..<Script.halves {
-      if half == first { batch = whole }
-      script.afterHalf?(batch)
-      let isWhole = half >= first && !hasShed
-      guard let isDue, whole.limit != nil,
-        isDue(PassProgress(done: half + 1, of: Script.halves, isWhole: isWhole)), isWhole
-      else { continue }
-      for entry in whole.sequences[kept...] {
-        for position in entry.startPosition..<entry.endPosition { slots[slot(entry, position, whole)] = -9 }
-      }
-      (batch, hasShed, paused) = (alone, true, (Array(whole.sequences[kept...]), half + 1))
+    let rows = others.reduce(0) { $0 + $1.tokens.count }, halves = Script.halves
+    guard let room, let limit = whole.limit else {
+      for half in 0..<halves { script.afterHalf?(half < done ? alone : whole) }
+      return compute(whole)
     }
+    var isWhole = limit.isTogether && !resumes
+    for half in 0..<halves {
+      script.afterHalf?(isWhole ? whole : alone)
+      let left = room(PassProgress(isWhole ? .together : .kept, done: half + 1, of: halves, rows: rows))
+      if isWhole, left < rows, half + 1 < halves { (isWhole, done) = (false, half + 1) }
+    }
+    while !isWhole {
+      let count = min(rows - ahead, room(PassProgress(.others, done: done, of: halves, rows: rows, ahead: ahead)))
+      if done == halves { break }
+      if count <= 0 {
+        (batch, paused) = (alone, (others, done, ahead))
+        break
+      }
+      script.afterPart?(count)
+      (done, ahead) = ahead + count == rows ? (done + 1, 0) : (done, ahead + count)
+    }
+    for entry in whole.sequences[batch.sequences.count...] {
+      for position in entry.startPosition..<entry.endPosition { slots[slot(entry, position, whole)] = -9 }
+    }
+    compute(batch)
+  }
+
+  private func compute(_ batch: Batch) {
     for entry in batch.sequences {
       for (offset, token) in entry.tokens.enumerated() {
         slots[slot(entry, entry.startPosition + offset, batch)] = token

@@ -15,60 +15,86 @@ import Testing
 
   /// What became of a step; times in ms.
   private struct Outcome {
-    var shedAfter: Int?, wasForced: Bool, total: Double, whole: Double?
+    var shedAfter: Double?, wasForced: Bool, total: Double, whole: Double?
     var levels = PassLevels()
+    /// The rows of the chunk in each half or part of one that it was in by itself.
+    var parts: [Int] = []
   }
 
-  private static let halves = 40
+  private static let halves = 40, rows = 120
 
   /// A step with a limit of 50 ms, 51 if its chunks end in it. Without them it is planned to take 16 ms, 2 of them behind
-  /// the layers; halves then take 0.3 and 0.4 ms.
-  /// - whole: what it is planned to take with them. first: where they come in.
-  /// - half: what a half takes with them.
+  /// the layers; halves then take 0.3 and 0.4 ms. The chunk has 120 rows.
+  /// - whole: what it is planned to take with them; above 50 the chunk comes last.
+  /// - behind: how far the chunk is, in halves. leastPart: how far it must come.
+  /// - half: what a half takes with the chunk, or the chunk by itself; by how many it was in before in this step.
   private func step(
-    whole: Double, first: Int = 0, levels: PassLevels = PassLevels(), keptFactor: Double = 1, half: (Int) -> Double
+    whole: Double, behind: Double = 0, levels: PassLevels = PassLevels(), keptFactor: Double = 1,
+    leastPart: Double = 0.05, half: (Int) -> Double
   ) -> Outcome {
     let limit = StepLimit(
       seconds: 0.05, lastSeconds: 0.051, wholeSeconds: whole / 1000, keptSeconds: 0.016, tailSeconds: 0.002,
-      leastPart: 0.1, kept: 8)
+      leastPart: leastPart, kept: 8)
     let clock = Clock(), pace = StepPace(limit, start: clock.now, levels, clock: { clock.now })
-    var due: [Int] = []
+    var isTogether = limit.isTogether, parts: [Int] = []
+    var done = Int(behind), ahead = Int((behind - behind.rounded(.down)) * Double(Self.rows))
     for number in 0..<Self.halves {
-      let isWhole = number >= first && due.isEmpty
-      clock.pass(isWhole ? half(number) : keptFactor * (number % 2 == 0 ? 0.3 : 0.4))
-      if pace.isDue(PassProgress(done: number + 1, of: Self.halves, isWhole: isWhole)) { due.append(number + 1) }
+      clock.pass(isTogether ? half(number) : keptFactor * (number % 2 == 0 ? 0.3 : 0.4))
+      let progress = PassProgress(
+        isTogether ? .together : .kept, done: number + 1, of: Self.halves, rows: Self.rows)
+      let room = pace.room(progress)
+      #expect(room == Self.rows || isTogether && room == 0)
+      if isTogether, room == 0 { (isTogether, done) = (false, number + 1) }
     }
-    clock.pass(2 * keptFactor)
-    #expect(due.count <= 1 && due.first == pace.shedAfter && due.isEmpty == (pace.wholeSeconds == nil))
+    if !isTogether {
+      clock.pass(keptFactor)  // logits
+      while true {
+        let room = pace.room(PassProgress(.others, done: done, of: Self.halves, rows: Self.rows, ahead: ahead))
+        if done == Self.halves || room == 0 { break }
+        #expect(room <= Self.rows - ahead)
+        clock.pass(half(parts.count) * Double(room) / Double(Self.rows))
+        parts.append(room)
+        (done, ahead) = ahead + room == Self.rows ? (done + 1, 0) : (done, ahead + room)
+      }
+    }
+    clock.pass(keptFactor * (isTogether ? 2 : 1))
+    let way = (Double(done) + Double(ahead) / Double(Self.rows)) / Double(Self.halves)
+    #expect(isTogether || (done < Self.halves) == (pace.shedAfter != nil))
+    #expect(pace.shedAfter == nil || pace.shedAfter == way && pace.wholeSeconds != nil)
     return Outcome(
-      shedAfter: due.first, wasForced: pace.wasForced, total: clock.now * 1000,
-      whole: pace.wholeSeconds.map { $0 * 1000 }, levels: pace.end(at: clock.now))
+      shedAfter: pace.shedAfter, wasForced: pace.wasForced, total: clock.now * 1000,
+      whole: pace.wholeSeconds.map { $0 * 1000 }, levels: pace.end(at: clock.now), parts: parts)
   }
 
   @Test func aStepThatGoesAsPlannedIsWhole() {
-    #expect(step(whole: 46) { _ in 1.1 }.shedAfter == nil)
-    #expect(step(whole: 46) { $0 % 2 == 0 ? 1.5 : 0.7 }.shedAfter == nil)
-    #expect(step(whole: 46) { $0 < 10 ? 1.3 : 1.1 }.shedAfter == nil, "a slow beginning within what is left")
-    #expect(step(whole: 46) { $0 == 20 ? 3.9 : 1.1 }.shedAfter == nil, "a stall within what is left")
+    for outcome in [
+      step(whole: 46) { _ in 1.1 }, step(whole: 46) { $0 % 2 == 0 ? 1.5 : 0.7 },
+      step(whole: 46) { $0 < 10 ? 1.3 : 1.1 }, step(whole: 46) { $0 == 20 ? 3.9 : 1.1 },
+    ] {
+      #expect(outcome.shedAfter == nil && outcome.whole == nil && outcome.parts.isEmpty)
+    }
   }
 
-  /// A chunk of several steps leaves when its next half would make the step late, wherever it came in.
-  @Test(arguments: [0, 1, 9, 20, 24])
-  func aStepIsFilledToItsLimit(first: Int) throws {
+  /// A chunk of several steps fills what those who decode leave, to a few rows; wherever it is.
+  @Test(arguments: [0, 1, 9.5, 20, 24.8])
+  func aStepIsFilledToItsLimit(behind: Double) throws {
     // The plan does not know that attention takes longer than what follows it; the steps before have shown it.
-    func half(_ number: Int) -> Double { number % 2 == 0 ? 4 : 2 }
     var levels = PassLevels()
-    for _ in 0..<3 { levels = step(whole: 122, levels: levels, half: half).levels }
-    let filled = step(whole: 122, first: first, levels: levels, half: half)
+    for _ in 0..<4 { levels = step(whole: 136, levels: levels) { _ in 3.1 }.levels }
+    let filled = step(whole: 136, behind: behind, levels: levels) { _ in 3.1 }
     let (shedAfter, whole) = (try #require(filled.shedAfter), try #require(filled.whole))
-    #expect(shedAfter > first && filled.total <= 50 && filled.total > 46, "\(filled)")
-    #expect((115..<130).contains(whole))
+    #expect(shedAfter * 40 > behind + 9 && filled.total <= 50.2 && filled.total > 48.5, "\(filled)")
+    #expect((125..<150).contains(whole) && !filled.wasForced)
+    #expect(filled.parts.allSatisfy { $0 >= 24 } && filled.parts.last != Self.rows, "\(filled.parts)")
   }
 
+  /// What those who decode take is known before the chunk begins, and what holds the chunk up is seen in time.
   @Test(arguments: [0, 1, 4, 7])
-  func aStallWhileTheChunkIsInDelaysNobody(at stall: Int) throws {
-    let held = step(whole: 122) { $0 == stall ? 10 : 3 }
-    #expect(held.shedAfter != nil && held.total <= 50.5 && held.total > 45, "\(held)")
+  func aStallDelaysNobody(at stall: Int) throws {
+    let held = step(whole: 136) { $0 == stall ? 9 : 3 }
+    #expect(held.shedAfter != nil && held.total <= 51 && held.total > 47, "\(held)")
+    let slow = step(whole: 136, keptFactor: 2) { _ in 3 }
+    #expect(slow.shedAfter != nil && slow.total <= 51.2 && slow.total > 47, "\(slow)")
   }
 
   @Test func aSlowMachineIsSeen() throws {
@@ -78,20 +104,30 @@ import Testing
     var levels = slow.levels
     for _ in 0..<5 { levels = step(whole: 46, levels: levels, keptFactor: 1.3) { _ in 1.5 }.levels }
     let next = step(whole: 46, levels: levels, keptFactor: 1.3) { _ in 1.5 }
-    #expect(next.shedAfter != nil && next.total < 50.3, "\(next)")
+    #expect(next.shedAfter != nil && next.total < 51, "\(next)")
+  }
+
+  @Test func aChunkThatIsLeftOutGoesOnWhereThereIsTimeAfterAll() {
+    // Late in the middle of the layers; those who decode are then faster than they were.
+    let late = step(whole: 46, keptFactor: 0.2) { $0 == 12 ? 30 : 1.1 }
+    #expect(late.shedAfter != nil && !late.parts.isEmpty && late.total < 51 && late.total > 47, "\(late)")
   }
 
   @Test func aLastHalfMayTakeALittleLonger() {
-    #expect(step(whole: 122, first: 28) { _ in 3.2 }.shedAfter == nil, "50.2 ms to the end of the chunk")
-    #expect(step(whole: 122, first: 26) { _ in 3.2 }.shedAfter != nil)
+    var levels = PassLevels()
+    for _ in 0..<4 { levels = step(whole: 136, levels: levels) { _ in 3 }.levels }
+    #expect(step(whole: 136, behind: 28.8, levels: levels) { _ in 3 }.shedAfter == nil, "50.6 ms to the chunk's end")
+    #expect(step(whole: 136, behind: 28.2, levels: levels) { _ in 3 }.shedAfter != nil)
   }
 
-  /// However late it is, it has not been for nothing.
-  @Test func aChunkIsInAPartOfTheLayersAtLeast() {
-    let late = step(whole: 122) { $0 == 0 ? 60 : 3 }
-    #expect(late.shedAfter == 4 && late.wasForced)
-    let inTime = step(whole: 122) { _ in 3 }
-    #expect(inTime.shedAfter != nil && !inTime.wasForced)
-    #expect(step(whole: 122, first: 38) { _ in 60 }.shedAfter == nil)
+  /// However late it is, a chunk comes as far as it must, and some rows further in any case.
+  @Test func aChunkComesToItsEndHoweverLateItIs() throws {
+    let late = step(whole: 136, keptFactor: 5) { _ in 3 }
+    #expect(late.wasForced && late.parts.reduce(0, +) == 2 * Self.rows, "\(late.parts)")
+    let free = step(whole: 136, keptFactor: 5, leastPart: 0) { _ in 3 }
+    #expect(free.wasForced && free.parts == [24])
+    #expect(step(whole: 136, behind: 39, keptFactor: 5) { _ in 60 }.shedAfter == nil)
+    let together = step(whole: 46) { $0 == 0 ? 60 : 1 }
+    #expect(together.wasForced && together.parts.isEmpty && together.shedAfter == 0.05)
   }
 }

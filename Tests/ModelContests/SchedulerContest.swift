@@ -89,7 +89,7 @@ public final class SchedulerContest {
   /// What the last step has shed.
   private var shed: [BatchSequence] = [], preemptionsBefore = 0
   /// How far that was, and how often it was no further than the time before.
-  private var shedProgress = 0, setbacks = 0
+  private var shedProgress = 0.0, setbacks = 0
   /// Steps that followed another without a decision.
   private var rounds = 0
 
@@ -240,7 +240,7 @@ public final class SchedulerContest {
     if case .stepThatSheds = operation, let limit = batch.limit {
       shed = Array(batch.sequences[limit.kept...])
       // Often further than the time before, and not always.
-      let progress = (7 * scheduler.shedChunks + batch.tokenCount) % 40
+      let progress = Double((7 * scheduler.shedChunks + batch.tokenCount) % 40) / 40
       if progress <= shedProgress { setbacks += 1 }
       shedProgress = progress
       preemptionsBefore = scheduler.preemptions

@@ -28,7 +28,7 @@ final class SharedScheduler {
     set { scheduler.canShed = newValue }
   }
   var shedChunks: Int { scheduler.shedChunks }
-  func shed(_ batch: Batch, after progress: Int) -> Batch { scheduler.shed(batch, after: progress) }
+  func shed(_ batch: Batch, after progress: Double) -> Batch { scheduler.shed(batch, after: progress) }
   func evictCache() { scheduler.evictCache() }
   func scheduleNext(after batch: Batch) -> Batch? { scheduler.scheduleNext(after: batch) }
   func noteCopies(_ batch: Batch, failed: [Bool]) -> Bool { scheduler.noteCopies(batch, failed: failed) }

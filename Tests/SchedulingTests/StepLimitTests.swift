@@ -48,7 +48,7 @@ import Testing
     #expect(chunk.handle == prompt)
     // Somebody who comes meanwhile waits until the chunk is done.
     let other = try driver.submit(tokens(3, 5), maxTokens: 1)
-    for (sheds, progress) in [2, 3, 7, 20, 58, 59].enumerated() {
+    for (sheds, progress) in [0.03, 0.05, 0.1, 0.3, 0.9, 0.92].enumerated() {
       let kept = scheduler.shed(batch, after: progress)
       #expect(kept.sequences == Array(batch.sequences[..<8]) && scheduler.shedChunks == sheds + 1)
       let updates = scheduler.commit(kept, sampled: sampled)
@@ -64,6 +64,22 @@ import Testing
     while driver.last[other]?.finish == nil { try driver.step() }
   }
 
+  /// When nobody decodes any more, a chunk comes again by itself, to go on where it is.
+  @Test func aChunkComesAgainByItselfWhenNobodyDecodes() throws {
+    let (driver, prompt) = try driver(target: 0.05), scheduler = driver.scheduler
+    let batch = try #require(scheduler.schedule())
+    let chunk = try #require(batch.sequences.last)
+    _ = scheduler.commit(scheduler.shed(batch, after: 0.3), sampled: [Int32?](repeating: 1, count: 8))
+    let other = try driver.submit(tokens(3, 5), maxTokens: 1)
+    for handle in 0..<8 { _ = scheduler.cancel(handle) }
+    let alone = try #require(scheduler.schedule())
+    #expect(alone.sequences == [chunk] && chunk.handle == prompt && alone.resumes && alone.limit == nil)
+    // Cancelled while it waits, it keeps nobody waiting.
+    _ = scheduler.cancel(prompt)
+    _ = scheduler.commit(alone, sampled: [])
+    while driver.last[other]?.finish == nil { try driver.step() }
+  }
+
   /// Short prompts that one step has no time for fill some together, and come again in the same order.
   @Test func shortPromptsShareTheirSteps() throws {
     let driver = try driver(target: 0.05).driver, scheduler = driver.scheduler
@@ -72,7 +88,7 @@ import Testing
     var batch = try #require(scheduler.schedule())
     let chunks = Array(batch.sequences[8...])
     #expect(chunks.map(\.handle) == Array(prompts.prefix(chunks.count)) && (2...5).contains(chunks.count))
-    for progress in [10, 30] {
+    for progress in [0.2, 0.5] {
       _ = scheduler.commit(scheduler.shed(batch, after: progress), sampled: [Int32?](repeating: 1, count: 8))
       batch = try #require(scheduler.schedule())
       #expect(batch.resumes && Array(batch.sequences[8...]) == chunks)
@@ -85,7 +101,7 @@ import Testing
   @Test func whatComesNoFurtherIsShedThreeTimesMore() throws {
     let (driver, _) = try driver(target: 0.05), scheduler = driver.scheduler
     var batch = try #require(scheduler.schedule())
-    for (sheds, progress) in [30, 40, 5, 9, 9, 2].enumerated() {
+    for (sheds, progress) in [0.5, 0.6, 0.1, 0.2, 0.2, 0.05].enumerated() {
       #expect(batch.limit != nil)
       _ = scheduler.commit(scheduler.shed(batch, after: progress), sampled: [Int32?](repeating: 1, count: 8))
       batch = try #require(scheduler.schedule())
@@ -94,6 +110,20 @@ import Testing
     _ = scheduler.commit(batch, sampled: [Int32?](repeating: 1, count: 8))
     batch = try #require(scheduler.schedule())
     #expect(batch.limit != nil)
+  }
+
+  /// Each step may be asked for as much of a chunk as brings it to its end some time, less what the steps before have done.
+  @Test func aChunkThatHasComeFarIsOwedNothing() throws {
+    let (driver, _) = try driver(target: 0.05), scheduler = driver.scheduler
+    var batch = try #require(scheduler.schedule())
+    let step = 4 / Double(try #require(batch.sequences.last?.tokens.count))
+    for (progress, owed) in [(1.5 * step, 0.5), (3.25 * step, 0), (3.5 * step, 0.5), (0.5 * step, 1.5)] {
+      _ = scheduler.commit(scheduler.shed(batch, after: progress), sampled: [Int32?](repeating: 1, count: 8))
+      batch = try #require(scheduler.schedule())
+      let limit = try #require(batch.limit)
+      #expect(batch.resumes && abs(limit.leastPart - owed * step) < 1e-9, "\(limit.leastPart / step)")
+    }
+    _ = scheduler.commit(batch, sampled: [Int32?](repeating: 1, count: 8))
   }
 
   /// While those that decode are late alone, chunks are in a part of the layers in each step; what steps take is learned.

@@ -28,55 +28,62 @@ public final class Decoder: Model {
   }
 
   /// - observe: called with the residual stream [tokens, hidden] after the embedding (-1) and after each layer; for
-  ///   finding the layer where a port goes wrong.
+  ///   finding the layer where a port goes wrong. Not where sequences may be left to a later pass.
   public func forward(
     _ whole: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, shedding: Shedding? = nil,
     on stream: any ExecutionStream, observe: ((Int, Tensor) -> Void)?
   ) throws(KernelError) -> (logits: Tensor, shed: PausedRows?) {
-    // The first rows of each buffer are those of the first sequences, however many there are.
-    func buffers(_ batch: ForwardBatch) -> DecoderWorkspace.Buffers {
-      workspace.buffers(tokens: batch.tokenCount, sampledRows: batch.sampledRows.count)
-    }
-    let kept = shedding.map { whole.first($0.kept) } ?? whole
-    var isWhole = shedding?.resumed == nil, shed: PausedRows?
-    var batch = isWhole ? whole : kept
-    var b = buffers(batch)
-    try embedding(batch.tokens, output: b.residual, on: stream)
+    if let shedding { return try forward(whole, kv, workspace, shedding, on: stream) }
+    let b = workspace.buffers(rows: 0..<whole.tokenCount, samples: 0..<whole.sampledRows.count)
+    try embed(whole, b, on: stream)
     observe?(-1, b.residual)
-    guard let first = layers.first else { return (b.logits, nil) }
-    try firstNorm(b.residual, weight: first.attentionNorm, output: b.normed, on: stream)
-    let halves = 2 * layers.count
-    for half in 0..<halves {
-      if let resumed = shedding?.resumed, resumed.done == half {
-        (batch, b, isWhole) = (whole, buffers(whole), true)
-        resumed.put(into: b)
-      }
-      let i = half / 2, layer = layers[i], next: Tensor
-      if half % 2 == 0 {
-        try attend(layer, i, batch, kv, b, on: stream)
-        next = layer.feedForwardNorm
-      } else {
-        try feedForward(layer, b, on: stream)
-        next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
-      }
-      try layer.kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
-      if half % 2 == 1 { observe?(i, b.residual) }
-      let progress = PassProgress(done: half + 1, of: halves, isWhole: isWhole)
-      if let shedding, shedding.isDue(progress), isWhole {
-        shed = PausedRows(behind: kept.tokenCount, of: b, done: half + 1)
-        (batch, b, isWhole) = (kept, buffers(kept), false)
-      }
+    for half in 0..<halfCount {
+      try run(half, whole, kv, b, on: stream)
+      if half % 2 == 1 { observe?(half / 2, b.residual) }
     }
     observe?(layers.count, b.normed)
-    gatherRows(batch.sampledRows, of: b.normed, into: b.sampled)
-    try head(b.sampled, output: b.logits, on: stream)
-    return (b.logits, shed)
+    try finish(whole, b, on: stream)
+    return (b.logits, nil)
   }
 
   public func forward(
     _ batch: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, shedding: Shedding?, on stream: any ExecutionStream
   ) throws(KernelError) -> (logits: Tensor, shed: PausedRows?) {
     try forward(batch, kv: kv, workspace: workspace, shedding: shedding, on: stream, observe: nil)
+  }
+
+  /// Attention and feed-forward of each layer.
+  var halfCount: Int { 2 * layers.count }
+
+  /// tokens → residual, normed.
+  func embed(
+    _ batch: ForwardBatch, _ b: DecoderWorkspace.Buffers, on stream: any ExecutionStream
+  ) throws(KernelError) {
+    try embedding(batch.tokens, output: b.residual, on: stream)
+    try firstNorm(b.residual, weight: layers.first?.attentionNorm ?? finalNorm, output: b.normed, on: stream)
+  }
+
+  /// residual, normed → residual, normed.
+  func run(
+    _ half: Int, _ batch: ForwardBatch, _ kv: KVStore, _ b: DecoderWorkspace.Buffers, on stream: any ExecutionStream
+  ) throws(KernelError) {
+    let i = half / 2, layer = layers[i], next: Tensor
+    if half % 2 == 0 {
+      try attend(layer, i, batch, kv, b, on: stream)
+      next = layer.feedForwardNorm
+    } else {
+      try feedForward(layer, b, on: stream)
+      next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
+    }
+    try layer.kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
+  }
+
+  /// normed → logits.
+  func finish(
+    _ batch: ForwardBatch, _ b: DecoderWorkspace.Buffers, on stream: any ExecutionStream
+  ) throws(KernelError) {
+    gatherRows(batch.sampledRows, of: b.normed, into: b.sampled)
+    try head(b.sampled, output: b.logits, on: stream)
   }
 
   /// normed → hidden.

@@ -29,7 +29,7 @@ public final class DecoderWorkspace {
     logitsStorage = floats(maxSampledRows, configuration.vocabularySize)
   }
 
-  /// Views for a step of `tokens` tokens.
+  /// Views of some rows: those of a step, or of a part of it.
   struct Buffers {
     let residual: Tensor, normed: Tensor, hidden: Tensor  // [tokens, hidden]
     let query: Tensor, attention: Tensor  // [tokens, query heads, head dim]
@@ -41,18 +41,21 @@ public final class DecoderWorkspace {
     let logits: Tensor  // [rows, vocabulary]
   }
 
-  func buffers(tokens T: Int, sampledRows S: Int) -> Buffers {
-    let c = configuration
-    func view(_ storage: Storage, _ shape: Shape) -> Tensor { Tensor(viewing: storage, .float32, shape) }
+  /// - rows: of tokens. samples: rows of logits.
+  func buffers(rows: Range<Int>, samples: Range<Int>) -> Buffers {
+    let c = configuration, width = c.hiddenSize, queries = c.queryHeadCount, keys = c.keyValueHeadCount
+    func view(_ storage: Storage, _ rows: Range<Int>, _ row: [Int]) -> Tensor {
+      let rowBytes = row.reduce(4, *)
+      return Tensor(
+        viewing: storage, .float32, Shape([rows.count] + row), byteOffset: rows.lowerBound * rowBytes)
+    }
     return Buffers(
-      residual: view(residualStorage, [T, c.hiddenSize]), normed: view(normedStorage, [T, c.hiddenSize]),
-      hidden: view(hiddenStorage, [T, c.hiddenSize]),
-      query: view(queryStorage, [T, c.queryHeadCount, c.headDimension]),
-      attention: view(attentionStorage, [T, c.queryHeadCount, c.headDimension]),
-      key: view(keyStorage, [T, c.keyValueHeadCount, c.headDimension]),
-      value: view(valueStorage, [T, c.keyValueHeadCount, c.headDimension]),
-      lse: view(lseStorage, [T, c.queryHeadCount]), gateUp: view(gateUpStorage, [T, 2 * c.intermediateSize]),
-      activated: view(activatedStorage, [T, c.intermediateSize]), sampled: view(sampledStorage, [S, c.hiddenSize]),
-      logits: view(logitsStorage, [S, c.vocabularySize]))
+      residual: view(residualStorage, rows, [width]), normed: view(normedStorage, rows, [width]),
+      hidden: view(hiddenStorage, rows, [width]), query: view(queryStorage, rows, [queries, c.headDimension]),
+      attention: view(attentionStorage, rows, [queries, c.headDimension]),
+      key: view(keyStorage, rows, [keys, c.headDimension]), value: view(valueStorage, rows, [keys, c.headDimension]),
+      lse: view(lseStorage, rows, [queries]), gateUp: view(gateUpStorage, rows, [2 * c.intermediateSize]),
+      activated: view(activatedStorage, rows, [c.intermediateSize]), sampled: view(sampledStorage, samples, [width]),
+      logits: view(logitsStorage, samples, [c.vocabularySize]))
   }
 }

@@ -6,7 +6,7 @@ public protocol Model: Sendable {
   var configuration: DecoderConfiguration { get }
   /// Runs one step: stores the new keys and values and returns the logits of `batch.sampledRows`,
   /// [sampled rows, vocabulary] float32, in memory that the next call reuses.
-  /// - shedding: whether the last sequences may be left out on the way, or come in only then.
+  /// - shedding: which of the last sequences may be left to a later call, wherever they are then.
   /// - Returns: the logits, and where sequences were left out, their rows; then the logits are those of the others.
   func forward(
     _ batch: ForwardBatch, kv: KVStore, workspace: DecoderWorkspace, shedding: Shedding?, on stream: any ExecutionStream
