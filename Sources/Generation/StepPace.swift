@@ -101,7 +101,9 @@ final class StepPace {
     let finish = limit.tailSeconds * levels.finish, elapsed = now - start + finish
     var room = left
     if elapsed + behind > limit.lastSeconds {
-      room = worthwhile(Int(max(0, limit.seconds - elapsed) / half * rows), of: left)
+      // Where the model of costs takes rows for free, there is nothing to divide by.
+      let fitting = half > 0 ? max(0, limit.seconds - elapsed) / half : 0
+      room = worthwhile(Int(min(2, fitting) * rows), of: left)
       if room == 0, owed(progress) > 0 {
         room = min(left, max(Self.leastRows, Int((owed(progress) * rows).rounded(.up))))
         wasForced = true

@@ -25,15 +25,15 @@ import Testing
 
   /// A step with a limit of 50 ms, 51 if its chunks end in it. Without them it is planned to take 16 ms, 2 of them behind
   /// the layers; halves then take 0.3 and 0.4 ms. The chunk has 120 rows.
-  /// - whole: what it is planned to take with them; above 50 the chunk comes last.
+  /// - whole: what it is planned to take with them; above 50 the chunk comes last. kept: what without.
   /// - behind: how far the chunk is, in halves. leastPart: how far it must come.
   /// - half: what a half takes with the chunk, or the chunk by itself; by how many it was in before in this step.
   private func step(
     whole: Double, behind: Double = 0, levels: PassLevels = PassLevels(), keptFactor: Double = 1,
-    leastPart: Double = 0.05, half: (Int) -> Double
+    kept: Double = 16, leastPart: Double = 0.05, half: (Int) -> Double
   ) -> Outcome {
     let limit = StepLimit(
-      seconds: 0.05, lastSeconds: 0.051, wholeSeconds: whole / 1000, keptSeconds: 0.016, tailSeconds: 0.002,
+      seconds: 0.05, lastSeconds: 0.051, wholeSeconds: whole / 1000, keptSeconds: kept / 1000, tailSeconds: 0.002,
       leastPart: leastPart, kept: 8)
     let clock = Clock(), pace = StepPace(limit, start: clock.now, levels, clock: { clock.now })
     var isTogether = limit.isTogether, parts: [Int] = []
@@ -127,6 +127,8 @@ import Testing
     let free = step(whole: 136, keptFactor: 5, leastPart: 0) { _ in 3 }
     #expect(free.wasForced && free.parts == [24])
     #expect(step(whole: 136, behind: 39, keptFactor: 5) { _ in 60 }.shedAfter == nil)
+    let costsNothing = step(whole: 60, keptFactor: 5, kept: 60) { _ in 3 }
+    #expect(costsNothing.wasForced && costsNothing.parts.reduce(0, +) == 2 * Self.rows)
     let together = step(whole: 46) { $0 == 0 ? 60 : 1 }
     #expect(together.wasForced && together.parts.isEmpty && together.shedAfter == 0.05)
   }
