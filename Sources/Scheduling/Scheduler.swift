@@ -154,7 +154,7 @@ public struct Scheduler: ~Copyable {
   /// though the target was within reach.
   /// - batch: as it was scheduled. seconds: from its schedule to its commit. copySeconds: of those, what copies took.
   /// - wholeSeconds: if it has shed chunks, what its computing would have taken otherwise.
-  /// - wasForced: whether it shed them as soon as it might: then its being late says nothing of when to shed.
+  /// - wasForced: whether they were in longer than there was room for: then its being late says nothing of when to shed.
   public mutating func observe(
     _ batch: Batch, seconds: Double, copySeconds: Double = 0, wholeSeconds: Double? = nil, wasForced: Bool = false
   ) {

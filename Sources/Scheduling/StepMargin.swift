@@ -1,5 +1,5 @@
-/// How much of the target steps with a limit may take, so that one of 200 exceeds it: what holds steps up after they have
-/// left their chunks out differs between machines, and from hour to hour.
+/// How much of the target steps with a limit may take, so that one of 200 exceeds it: what holds steps up when it is too late
+/// to leave chunks out differs between machines, and from hour to hour.
 ///
 /// Followed step by step (Robbins & Monro 1951).
 struct StepMargin: Sendable {
