@@ -13,7 +13,7 @@ final class StepPace {
   private let limit: StepLimit, start: Double
   private let clock: EngineClock
   private var last: Double, levels: PassLevels
-  /// The rows of the chunks that the half has that was begun last; all at first.
+  /// How many rows the chunks' last half of a layer by themselves, or part of one, was granted; nil before the first.
   private var granted: Int?
   /// Halves of layers that the chunks were in.
   private var wholeHalves = 0.0
@@ -110,7 +110,7 @@ final class StepPace {
       }
     }
     if room == 0 {
-      shedAfter = (Double(done) + Double(progress.ahead) / rows) / Double(count)
+      shedAfter = progress.way
       wholeSeconds =
         wholeSeconds ?? (keptEnd ?? now) - start + planned * levels[.others].sum(0..<count) + finish
       return 0
@@ -150,7 +150,7 @@ struct PassLevels: Sendable {
     }
   }
 
-  private var together = Halves(), kept = Halves(), others = Halves()
+  private var halves: [PassProgress.Part: Halves] = [:]
   /// What follows the last layer, where all went through the layers together: logits and sampling.
   private(set) var tail = 1.0
   /// What follows the chunks, where they came last: sampling.
@@ -161,23 +161,11 @@ struct PassLevels: Sendable {
   private static let longest = 1.5
   private static let range = 0.02...10
 
-  subscript(part: PassProgress.Part) -> Halves {
-    switch part {
-    case .together: together
-    case .kept: kept
-    case .others: others
-    }
-  }
+  subscript(part: PassProgress.Part) -> Halves { halves[part, default: Halves()] }
 
   mutating func learn(_ seconds: Double, of half: Int, _ part: PassProgress.Part, planned: Double) {
-    func learn(_ halves: inout Halves) {
-      halves.levels[half % 2] = Self.level(halves.levels[half % 2], seconds, planned)
-    }
-    switch part {
-    case .together: learn(&together)
-    case .kept: learn(&kept)
-    case .others: learn(&others)
-    }
+    let level = self[part].levels[half % 2]
+    halves[part, default: Halves()].levels[half % 2] = Self.level(level, seconds, planned)
   }
 
   mutating func learnEnd(_ seconds: Double, planned: Double, isTogether: Bool) {

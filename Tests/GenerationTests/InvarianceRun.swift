@@ -142,9 +142,7 @@ final class InvarianceRun {
       case .others:
         left -= 1
         if left >= 0 { return 1 + (pass.ahead + left) % pass.rows }
-        if pass.done < pass.count {
-          progress = (Double(pass.done) + Double(pass.ahead) / Double(pass.rows)) / Double(pass.count)
-        }
+        if pass.done < pass.count { progress = pass.way }
         return 0
       }
     }

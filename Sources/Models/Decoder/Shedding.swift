@@ -43,6 +43,9 @@ public struct PassProgress: Sendable, Hashable {
   /// Rows of the others, and how many of them, the first, are behind the next half already.
   public let rows: Int, ahead: Int
 
+  /// The part of the way through the layers that is done, 0 to 1, by rows.
+  public var way: Double { (Double(done) + Double(ahead) / Double(max(1, rows))) / Double(count) }
+
   public init(_ part: Part, done: Int, of count: Int, rows: Int, ahead: Int = 0) {
     (self.part, self.done, self.count, self.rows, self.ahead) = (part, done, count, rows, ahead)
   }
