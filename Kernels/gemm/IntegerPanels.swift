@@ -62,7 +62,7 @@ struct IntegerPanels: Sendable {
     case .q8_0:
       let source = row + b * 34
       for s in 0..<8 {
-        let word = source.loadUnaligned(fromByteOffset: 2 + 4 * s, as: UInt32.self) ^ 0x8080_8080
+        let word = source.loadUnaligned(fromByteOffset: 2 + 4 * s, as: UInt32.self)
         out.storeBytes(of: word, toByteOffset: s * 64 + lane * 4, as: UInt32.self)
       }
       out.storeBytes(of: source.loadUnaligned(as: UInt16.self), toByteOffset: 512 + 2 * lane, as: UInt16.self)
@@ -113,25 +113,24 @@ struct IntegerPanelGemm: Kernel {
     let M = a.shape[0], K = panels.K
     if M == 0 { return }
     let lda = a.strides[0], x = a.elements(as: Float.self)
-    // Scratch: q [M, K] int16, then 4 bytes each: scales [M, K / 32], offsets [M, K / 32], sums [M, K / 16].
+    // Scratch: q, M K times int16, then float32: scales and offsets, M K / 32 times, half_offsets, M K / 16 times.
     let blocks = K / 32
     let (scratch, isQuantised) = stream.form(form, of: a, byteCount: M * K * 2 + 16 * M * blocks)
-    let q = scratch.bindMemory(to: Int16.self, capacity: M * K)
-    let scales = (scratch + M * K * 2).bindMemory(to: Float.self, capacity: 2 * M * blocks)
-    let offsets = scales + M * blocks
-    let sums = (scratch + M * K * 2 + 8 * M * blocks).bindMemory(to: Int32.self, capacity: 2 * M * blocks)
+    let scales = (scratch + M * K * 2).bindMemory(to: Float.self, capacity: 4 * M * blocks)
+    let rows = QuantizedRows(
+      q: scratch.bindMemory(to: Int16.self, capacity: M * K), scales: scales, offsets: scales + M * blocks,
+      half_offsets: scales + 2 * M * blocks)
     let tiles = PanelTiles(rows: M, panels: panels.panelCount, inputs: K, threads: stream.pool.threadCount)
     let pool = stream.pool
     if !isQuantised {
       let (chunks, size) = rowChunks(M, minimum: 4, threads: pool.threadCount)
       pool.parallel(chunks) { chunk in
         for m in (chunk * size)..<min(M, (chunk + 1) * size) {
-          quantise(x + m * lda, q + m * K, scales + m * blocks, offsets + m * blocks, sums + m * 2 * blocks, K)
+          quantise(x + m * lda, rows, row: m, of: M, K)
           if M > 1 { fetch(share: m, of: M, tiles, pool) }
         }
       }
     }
-    let rows = Rows(q: q, scales: scales, offsets: offsets, sums: sums)
     let output = c.elements(as: Float.self), ldc = c.strides[0], bias = bias?.elements(as: Float.self)
     tiles.run(on: pool) { range, panels, next in multiply(rows, output, ldc, bias, range, panels, next) }
   }
@@ -150,41 +149,29 @@ struct IntegerPanelGemm: Kernel {
     }
   }
 
-  /// The quantised rows of A, as the leaf modules' `QuantizedRows`.
-  private struct Rows {
-    let q: UnsafePointer<Int16>, scales: UnsafePointer<Float>, offsets: UnsafePointer<Float>, sums: UnsafePointer<Int32>
-  }
-
-  private func quantise(
-    _ x: UnsafePointer<Float>, _ q: UnsafeMutablePointer<Int16>, _ scales: UnsafeMutablePointer<Float>,
-    _ offsets: UnsafeMutablePointer<Float>, _ sums: UnsafeMutablePointer<Int32>, _ K: Int
-  ) {
+  private func quantise(_ x: UnsafePointer<Float>, _ a: QuantizedRows, row m: Int, of rows: Int, _ K: Int) {
     switch set {
-    case .avx512: KernelsAVX512.quantizeActivations(x, q, scales, offsets, sums, K)
-    case .avx2: KernelsAVX2.quantizeActivations(x, q, scales, offsets, sums, K)
-    case .baseline: KernelsBaseline.quantizeActivations(x, q, scales, offsets, sums, K)
+    case .avx512: KernelsAVX512.quantizeActivations(x, a, row: m, of: rows, K)
+    case .avx2: KernelsAVX2.quantizeActivations(x, a, row: m, of: rows, K)
+    case .baseline: KernelsBaseline.quantizeActivations(x, a, row: m, of: rows, K)
     }
   }
 
   private func multiply(
-    _ a: Rows, _ c: UnsafeMutablePointer<Float>, _ ldc: Int, _ bias: UnsafePointer<Float>?, _ rows: Range<Int>,
+    _ a: QuantizedRows, _ c: UnsafeMutablePointer<Float>, _ ldc: Int, _ bias: UnsafePointer<Float>?, _ rows: Range<Int>,
     _ range: Range<Int>, _ next: Int
   ) {
     let w = UnsafeRawPointer(panels.storage.pointer), kind = panels.kind, N = panels.N, K = panels.K
     switch set {
     case .avx512:
       KernelsAVX512.integerPanelGemm(
-        KernelsAVX512.PanelKind(rawValue: kind)!, w, .init(q: a.q, scales: a.scales, offsets: a.offsets, sums: a.sums),
-        c, ldc, bias, N, K, rows: rows, panels: range, next: next)
+        KernelsAVX512.PanelKind(rawValue: kind)!, w, a, c, ldc, bias, N, K, rows: rows, panels: range, next: next)
     case .avx2:
       KernelsAVX2.integerPanelGemm(
-        KernelsAVX2.PanelKind(rawValue: kind)!, w, .init(q: a.q, scales: a.scales, offsets: a.offsets, sums: a.sums),
-        c, ldc, bias, N, K, rows: rows, panels: range, next: next)
+        KernelsAVX2.PanelKind(rawValue: kind)!, w, a, c, ldc, bias, N, K, rows: rows, panels: range, next: next)
     case .baseline:
       KernelsBaseline.integerPanelGemm(
-        KernelsBaseline.PanelKind(rawValue: kind)!, w,
-        .init(q: a.q, scales: a.scales, offsets: a.offsets, sums: a.sums), c, ldc, bias, N, K, rows: rows,
-        panels: range, next: next)
+        KernelsBaseline.PanelKind(rawValue: kind)!, w, a, c, ldc, bias, N, K, rows: rows, panels: range, next: next)
     }
   }
 }

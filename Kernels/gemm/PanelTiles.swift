@@ -1,3 +1,4 @@
+import CPUIntrinsics
 import KernelRuntime
 
 /// How a gemm over panels is cut for a pool: blocks of rows by ranges of panels. The cut changes who computes an output,
@@ -6,8 +7,6 @@ struct PanelTiles {
   let rows: Int, panels: Int
   private let rowBlock: Int, panelBlock: Int
 
-  /// A row block's activations should stay in the second-level cache while the panels stream past.
-  private static let rowsPerBlock = 96
   /// Below this many multiply-adds (about 2 µs) a chunk is not worth handing over.
   private static let smallestChunk = 1 << 18
   /// Multiply-adds that take as long as a weight takes to come from memory: fewer rows take no less time.
@@ -17,7 +16,7 @@ struct PanelTiles {
 
   init(rows: Int, panels: Int, inputs K: Int, threads: Int) {
     (self.rows, self.panels) = (rows, panels)
-    rowBlock = min(rows, Self.rowsPerBlock)
+    rowBlock = min(rows, gemm_row_block)
     if threads == 1 {
       panelBlock = panels
       return

@@ -100,6 +100,38 @@ typealias IntLanes = SIMD16<Int32>
 /// The low 16 bits of both, the first in the low half of each lane.
 @inline(__always) func pairs(_ low: IntLanes, _ high: IntLanes) -> IntLanes { (low & 0xFFFF) | (high &<< 16) }
 
+/// Lanes that hold two unsigned 16-bit numbers each, both shifted right.
+@inline(__always) func shiftedHalves(_ a: IntLanes, by shift: Int32) -> IntLanes {
+  #if ISA_AVX512
+    return unsafeBitCast(_mm512_srli_epi16(unsafeBitCast(a, to: __m512i.self), UInt32(shift)), to: IntLanes.self)
+  #else
+    let mask = (1 &<< (16 &- shift)) &- 1
+    return (a &>> shift) & (mask | mask &<< 16)
+  #endif
+}
+
+/// Of lanes that hold four signed bytes each the first and the third, as a pair of signed 16-bit numbers.
+@inline(__always) func lowSignedBytes(_ a: IntLanes) -> IntLanes { signedBytes(a, shift: 8) }
+
+/// Of lanes that hold four signed bytes each the second and the fourth, as a pair of signed 16-bit numbers.
+@inline(__always) func highSignedBytes(_ a: IntLanes) -> IntLanes { signedBytes(a, shift: 0) }
+
+/// Halves of lanes shifted left by `shift`, then right by 8 with their signs.
+@inline(__always) private func signedBytes(_ a: IntLanes, shift: Int32) -> IntLanes {
+  #if ISA_AVX512
+    let v = unsafeBitCast(a, to: __m512i.self)
+    return unsafeBitCast(_mm512_srai_epi16(shift == 0 ? v : _mm512_slli_epi16(v, 8), 8), to: IntLanes.self)
+  #elseif ISA_AVX2
+    @inline(__always) func half(_ a: SIMD8<Int32>) -> SIMD8<Int32> {
+      let v = unsafeBitCast(a, to: __m256i.self)
+      return unsafeBitCast(_mm256_srai_epi16(shift == 0 ? v : _mm256_slli_epi16(v, 8), 8), to: SIMD8<Int32>.self)
+    }
+    return IntLanes(lowHalf: half(a.lowHalf), highHalf: half(a.highHalf))
+  #else
+    return pairs((a &<< (16 &+ shift)) &>> 24, (a &<< shift) &>> 24)
+  #endif
+}
+
 /// acc[i] + a[i].low * b[i].low + a[i].high * b[i].high, of lanes that hold two signed 16-bit numbers each.
 @inline(__always) func dotPairs(_ acc: IntLanes, _ a: IntLanes, _ b: IntLanes) -> IntLanes {
   #if ISA_AVX512

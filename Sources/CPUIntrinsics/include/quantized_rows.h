@@ -5,11 +5,15 @@
 
 #pragma clang assume_nonnull begin
 
-// The quantised rows of A: q [M, K / 4, 4], scales and offsets [M, K / 32], sums [M, K / 16].
+// Rows of A that are computed together: their activations should stay in the second-level cache while the panels stream
+// past.
+static const long gemm_row_block = 96;
+
+// The quantised rows of A, in groups that a tile computes together (RowGroups.swift). A group of R rows from row m on has
+// q [K / 32, R, 32] at m K, scales and offsets [K / 32, R] at m K / 32, half_offsets [K / 32, R, 2] at m K / 16.
 typedef struct {
-  const int16_t *q;
-  const float *scales, *offsets;
-  const int32_t *sums;
+  int16_t *q;
+  float *scales, *offsets, *half_offsets;
 } QuantizedRows;
 
 #pragma clang assume_nonnull end

@@ -10,15 +10,22 @@
 // Shifted and masked, a word gives pairs of 16-bit weights, the first and third of its four k or the second and fourth;
 // one instruction (vpdpwssd, pmaddwd) adds the products of a pair with two activations to each of 16 sums.
 //
-// Arithmetic per block, tile of R rows by P panels: 16 R P vector dot products, 28 P (nibbles) or 24 P (bytes) operations
-// to take weights apart, 4 R P for scales; bytes: P blocks of weights and 64 R of activations. Each output is Σ over
-// blocks in ascending order, whatever R and P are, so a row's result does not depend on the rows beside it.
+// Arithmetic per block, tile of R rows by P panels: 16 R P vector dot products, 24 P (nibbles, signed bytes) or 16 P (other
+// bytes) operations to take weights apart, 4 R P for scales; bytes: P blocks of weights and 64 R of activations.
+//
+// The rows of a tile are a group that lies together (RowGroups.swift). With AVX-512 the large groups meet one panel at a
+// time: weights are taken apart once for all sums that the registers hold, and every product reads its activations
+// itself, from a constant distance to one pointer. (With an index in the address, or with a pointer for each row, it
+// takes two of the processor's slots instead of one.)
+//
+// Each output is Σ over blocks in ascending order, whatever R and P are, so a row's result does not depend on the rows
+// beside it.
 import CPUIntrinsics
 
 /// How a panel's blocks are laid out. The raw value is shared with the packer.
 public enum PanelKind: Int, Sendable {
   case nibbleMinimumHalf  // 256 + 16 d (f16) + 16 m (f16) = 320 bytes: Q4_1, Q4_0
-  case byteSymmetricHalf  // 512 + 16 d (f16)              = 544 bytes: Q8_0, q stored as q + 128
+  case byteSymmetricHalf  // 512 + 16 d (f16)              = 544 bytes: Q8_0, signed bytes
   case nibbleMinimumFloat  // 256 + 16 d (f32) + 16 m (f32) = 384 bytes: Q4_K
   case bytePairMinimumFloat  // 512 + 2 × (16 d (f32) + 16 m (f32)) = 768 bytes: Q5_K, Q6_K, one pair per 16 k
 
@@ -63,8 +70,8 @@ private struct PanelCall {
   let next: Int
 }
 
-/// Tiles of as many rows as the registers hold sums for, by 2 panels or 1; a single row takes 4 panels at once to keep
-/// enough sums in flight.
+/// Tiles of a group of rows by one panel, or by two where few rows leave registers; a single row takes 4 panels at once to
+/// keep enough sums in flight.
 @inline(__always)
 private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type) {
   var p = call.panels.lowerBound
@@ -84,27 +91,27 @@ private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type
       call.weights + next &* call.pitch, bytes: next &* 16 < call.N ? 2 &* call.pitch : 0,
       steps: tileCount(rows: call.rows.count) &* (call.K / 32))
     var m = call.rows.lowerBound
-    #if ISA_AVX512
-      while m &+ 6 <= call.rows.upperBound {
-        tile(call, layout, Sums<12>(), row: m, panel: p, rows: 6, panels: 2, &ahead)
-        m &+= 6
+    while m < call.rows.upperBound {
+      let size = groupSize(call.rows.upperBound &- m)
+      switch size {
+      #if ISA_AVX512
+        case 12:
+          tile(call, layout, Sums<12>(), row: m, panel: p, rows: 12, panels: 1, &ahead)
+          tile(call, layout, Sums<12>(), row: m, panel: p &+ 1, rows: 12, panels: 1, &ahead)
+        case 8:
+          tile(call, layout, Sums<8>(), row: m, panel: p, rows: 8, panels: 1, &ahead)
+          tile(call, layout, Sums<8>(), row: m, panel: p &+ 1, rows: 8, panels: 1, &ahead)
+        case 4: tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2, &ahead)
+      #else
+        case 4:
+          tile(call, layout, Sums<4>(), row: m, panel: p, rows: 4, panels: 1, &ahead)
+          tile(call, layout, Sums<4>(), row: m, panel: p &+ 1, rows: 4, panels: 1, &ahead)
+      #endif
+      case 2: tile(call, layout, Sums<4>(), row: m, panel: p, rows: 2, panels: 2, &ahead)
+      default: tile(call, layout, Sums<2>(), row: m, panel: p, rows: 1, panels: 2, &ahead)
       }
-      if m &+ 4 <= call.rows.upperBound {
-        tile(call, layout, Sums<8>(), row: m, panel: p, rows: 4, panels: 2, &ahead)
-        m &+= 4
-      }
-    #else
-      while m &+ 4 <= call.rows.upperBound {
-        tile(call, layout, Sums<4>(), row: m, panel: p, rows: 4, panels: 1, &ahead)
-        tile(call, layout, Sums<4>(), row: m, panel: p &+ 1, rows: 4, panels: 1, &ahead)
-        m &+= 4
-      }
-    #endif
-    if m &+ 2 <= call.rows.upperBound {
-      tile(call, layout, Sums<4>(), row: m, panel: p, rows: 2, panels: 2, &ahead)
-      m &+= 2
+      m &+= size
     }
-    if m < call.rows.upperBound { tile(call, layout, Sums<2>(), row: m, panel: p, rows: 1, panels: 2, &ahead) }
     p &+= 2
   }
 }
@@ -112,12 +119,17 @@ private func sweep<Layout: PanelLayout>(_ call: PanelCall, _ layout: Layout.Type
 /// How many tiles `sweep` makes of the rows of two panels.
 @inline(__always)
 private func tileCount(rows: Int) -> Int {
-  #if ISA_AVX512
-    let many = rows / 6 &+ rows % 6 / 4, few = rows % 6 % 4
-  #else
-    let many = rows / 4 &* 2, few = rows % 4
-  #endif
-  return many &+ (few &+ 1) / 2  // of 2 rows and of 1: for 3 both
+  var count = 0, left = rows
+  while left > 0 {
+    let size = groupSize(left)
+    #if ISA_AVX512
+      count &+= size >= 8 ? 2 : 1
+    #else
+      count &+= size >= 4 ? 2 : 1
+    #endif
+    left &-= size
+  }
+  return count
 }
 
 /// Asks for memory that will be read later, a little at each step of what is computed now.
@@ -162,10 +174,13 @@ private func tile<Layout: PanelLayout, let T: Int>(
   let blocks = call.K / 32
   var w = call.weights + panel &* call.pitch
   prefetchOutput(call.C + (m &* call.ldc &+ panel &* 16), call.ldc, rows: rows, panels: panels)
-  for b in 0..<blocks {
+  var q = UnsafePointer(call.a.q) + m &* call.K, at = m &* blocks
+  for _ in 0..<blocks {
     ahead.step()
-    Layout.block(&t, w, call, call.a.q + (m &* call.K &+ b &* 32), m &* blocks &+ b, rows: rows, panels: panels)
+    Layout.block(&t, w, call, q, at, rows: rows, panels: panels)
     w += Layout.blockBytes
+    q += rows &* 32
+    at &+= rows
   }
   for r in 0..<rows {
     for p in 0..<panels {
@@ -175,16 +190,24 @@ private func tile<Layout: PanelLayout, let T: Int>(
   }
 }
 
-/// Calls `body` for each of 0 ..< count, up to 6. Where the compiler leaves a loop, the sums that it counts through are in
-/// memory.
+/// Calls `body` for each of 0 ..< count: 1 to 4, 8 or 12. Where the compiler leaves a loop, the sums that it counts
+/// through are in memory.
 @inline(__always)
 private func unrolled(_ count: Int, _ body: (Int) -> Void) {
   body(0)
   if count > 1 { body(1) }
   if count > 2 { body(2) }
   if count > 3 { body(3) }
-  if count > 4 { body(4) }
-  if count > 5 { body(5) }
+  if count <= 4 { return }
+  body(4)
+  body(5)
+  body(6)
+  body(7)
+  if count <= 8 { return }
+  body(8)
+  body(9)
+  body(10)
+  body(11)
 }
 
 /// The sums of one block for T outputs. At most 255 * 32512 * 32 < 2^28.
@@ -207,18 +230,55 @@ private struct Dots<let T: Int> {
   }
 }
 
-/// Adds what one vector of each panel at `w` holds under `mask`, `shift` bits up, times the pairs of all rows at `x`.
+/// What one instruction multiplies of a word of weights: a pair of 16-bit numbers. (Types, not cases: the compiler gives up
+/// inlining where it would have to choose too often.)
+private protocol WeightPair {
+  static func of(_ words: IntLanes) -> IntLanes
+}
+
+private enum Nibbles0: WeightPair {
+  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { words & 0x000F_000F }
+}
+
+private enum Nibbles4: WeightPair {
+  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { (words &>> 4) & 0x000F_000F }
+}
+
+private enum Nibbles8: WeightPair {
+  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { (words &>> 8) & 0x000F_000F }
+}
+
+private enum Nibbles12: WeightPair {
+  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { shiftedHalves(words, by: 12) }
+}
+
+private enum LowBytes: WeightPair {
+  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { words & 0x00FF_00FF }
+}
+
+private enum HighBytes: WeightPair {
+  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { shiftedHalves(words, by: 8) }
+}
+
+private enum LowSigned: WeightPair {
+  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { lowSignedBytes(words) }
+}
+
+private enum HighSigned: WeightPair {
+  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { highSignedBytes(words) }
+}
+
+/// Adds what one vector of each panel at `w` holds as `pair`, times the pairs of all rows at `x`.
 @inline(__always)
-private func add<let T: Int>(
-  _ c: inout Dots<T>, _ w: UnsafeRawPointer, shift: Int32, mask: Int32, _ x: UnsafePointer<Int16>, odd: Bool = false,
+private func add<let T: Int, Pair: WeightPair>(
+  _ c: inout Dots<T>, _ w: UnsafeRawPointer, _ pair: Pair.Type, _ x: UnsafePointer<Int16>, odd: Bool = false,
   _ call: PanelCall, rows: Int, panels: Int
 ) {
   for p in 0..<panels {
-    let words = (w + p &* call.pitch).loadUnaligned(as: IntLanes.self)
-    let weights = (words &>> shift) & mask
+    let weights = Pair.of((w + p &* call.pitch).loadUnaligned(as: IntLanes.self))
     for r in 0..<rows {
       let i = r &* panels &+ p
-      let pair = IntLanes(repeating: UnsafeRawPointer(x + r &* call.K).loadUnaligned(as: Int32.self))
+      let pair = IntLanes(repeating: UnsafeRawPointer(x + r &* 32).loadUnaligned(as: Int32.self))
       if odd && Dots<T>.isHalved {
         c.odd[unchecked: i] = dotPairs(c.odd[unchecked: i], weights, pair)
       } else {
@@ -228,32 +288,44 @@ private func add<let T: Int>(
   }
 }
 
-/// Σ over a nibble block for each of T sums.
+/// Adds vector `s` of a nibble block.
+@inline(__always)
+private func addNibbles<let T: Int>(
+  _ c: inout Dots<T>, vector s: Int, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, rows: Int,
+  panels: Int
+) {
+  let word = w + s &* 64, x = q + 4 &* s
+  add(&c, word, Nibbles0.self, x, call, rows: rows, panels: panels)
+  add(&c, word, Nibbles4.self, x + 16, odd: true, call, rows: rows, panels: panels)
+  add(&c, word, Nibbles8.self, x + 2, call, rows: rows, panels: panels)
+  add(&c, word, Nibbles12.self, x + 18, odd: true, call, rows: rows, panels: panels)
+}
+
+/// Σ over a nibble block for each of T sums. No loop over its vectors: where an address has an index, an instruction that
+/// reads its operand from memory takes two slots of the processor instead of one.
 @inline(__always)
 private func nibbleDots<let T: Int>(
   _ t: Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, rows: Int, panels: Int
 ) -> Dots<T> {
   var c = Dots<T>()
-  for s in 0..<4 {
-    let word = w + s &* 64, x = q + 4 &* s
-    add(&c, word, shift: 0, mask: 0x000F_000F, x, call, rows: rows, panels: panels)
-    add(&c, word, shift: 4, mask: 0x000F_000F, x + 16, odd: true, call, rows: rows, panels: panels)
-    add(&c, word, shift: 8, mask: 0x000F_000F, x + 2, call, rows: rows, panels: panels)
-    add(&c, word, shift: 12, mask: 0x000F_000F, x + 18, odd: true, call, rows: rows, panels: panels)
-  }
+  addNibbles(&c, vector: 0, w, call, q, rows: rows, panels: panels)
+  addNibbles(&c, vector: 1, w, call, q, rows: rows, panels: panels)
+  addNibbles(&c, vector: 2, w, call, q, rows: rows, panels: panels)
+  addNibbles(&c, vector: 3, w, call, q, rows: rows, panels: panels)
   return c
 }
 
-/// Adds `words` vectors of bytes.
+/// Adds vectors `s` and `s` + 1 of a byte block.
 @inline(__always)
-private func addBytes<let T: Int>(
-  _ c: inout Dots<T>, words: Int, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, rows: Int,
-  panels: Int
+private func addBytes<let T: Int, Low: WeightPair, High: WeightPair>(
+  _ c: inout Dots<T>, vector s: Int, _ low: Low.Type, _ high: High.Type, _ w: UnsafeRawPointer, _ call: PanelCall,
+  _ q: UnsafePointer<Int16>, rows: Int, panels: Int
 ) {
-  for s in 0..<words {
-    add(&c, w + s &* 64, shift: 0, mask: 0x00FF_00FF, q + 4 &* s, call, rows: rows, panels: panels)
-    add(&c, w + s &* 64, shift: 8, mask: 0x00FF_00FF, q + (4 &* s &+ 2), odd: true, call, rows: rows, panels: panels)
-  }
+  let word = w + s &* 64, x = q + 4 &* s
+  add(&c, word, low, x, call, rows: rows, panels: panels)
+  add(&c, word, high, x + 2, odd: true, call, rows: rows, panels: panels)
+  add(&c, word + 64, low, x + 4, call, rows: rows, panels: panels)
+  add(&c, word + 64, high, x + 6, odd: true, call, rows: rows, panels: panels)
 }
 
 /// 256 + 16 d (f16) + 16 m (f16).
@@ -264,11 +336,11 @@ private enum NibbleMinimumHalf: PanelLayout {
     _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
     panels: Int
   ) {
-    let c = nibbleDots(t, w, call, q, rows: rows, panels: panels), blocks = call.K / 32
-    unrolled(panels) { p in
+    let c = nibbleDots(t, w, call, q, rows: rows, panels: panels)
+    for p in 0..<panels {
       let d = loadFloat16(w + (p &* call.pitch &+ 256)), minimum = loadFloat16(w + (p &* call.pitch &+ 288))
       unrolled(rows) { r in
-        let i = r &* panels &+ p, row = at &+ r &* blocks
+        let i = r &* panels &+ p, row = at &+ r
         t.f[unchecked: i] = fma(c[i] * d, Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
         t.f[unchecked: i] = fma(minimum, Lanes(repeating: call.a.offsets[row]), t.f[unchecked: i])
       }
@@ -284,11 +356,11 @@ private enum NibbleMinimumFloat: PanelLayout {
     _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
     panels: Int
   ) {
-    let c = nibbleDots(t, w, call, q, rows: rows, panels: panels), blocks = call.K / 32
-    unrolled(panels) { p in
+    let c = nibbleDots(t, w, call, q, rows: rows, panels: panels)
+    for p in 0..<panels {
       let f = (w + (p &* call.pitch &+ 256)).assumingMemoryBound(to: Float.self)
       unrolled(rows) { r in
-        let i = r &* panels &+ p, row = at &+ r &* blocks
+        let i = r &* panels &+ p, row = at &+ r
         t.f[unchecked: i] = fma(c[i] * load(f), Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
         t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: call.a.offsets[row]), t.f[unchecked: i])
       }
@@ -296,7 +368,7 @@ private enum NibbleMinimumFloat: PanelLayout {
   }
 }
 
-/// 512 + 16 d (f16), q kept as q + 128.
+/// 512 + 16 d (f16), signed.
 private enum ByteSymmetricHalf: PanelLayout {
   @inline(__always) static var blockBytes: Int { 544 }
 
@@ -305,19 +377,15 @@ private enum ByteSymmetricHalf: PanelLayout {
     panels: Int
   ) {
     var c = Dots<T>()
-    let blocks = call.K / 32
-    // Sums begin with what is to be taken off for weights that are kept 128 too large.
-    unrolled(rows) { r in
-      let row = at &+ r &* blocks
-      let offset = IntLanes(repeating: -128 &* (call.a.sums[2 &* row] &+ call.a.sums[2 &* row &+ 1]))
-      unrolled(panels) { p in c.even[unchecked: r &* panels &+ p] = offset }
-    }
-    addBytes(&c, words: 8, w, call, q, rows: rows, panels: panels)
-    unrolled(panels) { p in
+    addBytes(&c, vector: 0, LowSigned.self, HighSigned.self, w, call, q, rows: rows, panels: panels)
+    addBytes(&c, vector: 2, LowSigned.self, HighSigned.self, w, call, q, rows: rows, panels: panels)
+    addBytes(&c, vector: 4, LowSigned.self, HighSigned.self, w, call, q, rows: rows, panels: panels)
+    addBytes(&c, vector: 6, LowSigned.self, HighSigned.self, w, call, q, rows: rows, panels: panels)
+    for p in 0..<panels {
       let d = loadFloat16(w + (p &* call.pitch &+ 512))
       unrolled(rows) { r in
-        let i = r &* panels &+ p, row = at &+ r &* blocks, scale = Lanes(repeating: call.a.scales[row])
-        t.f[unchecked: i] = fma(c[i] * d, scale, t.f[unchecked: i])
+        let i = r &* panels &+ p
+        t.f[unchecked: i] = fma(c[i] * d, Lanes(repeating: call.a.scales[at &+ r]), t.f[unchecked: i])
       }
     }
   }
@@ -331,17 +399,16 @@ private enum BytePairMinimumFloat: PanelLayout {
     _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
     panels: Int
   ) {
-    let blocks = call.K / 32
     for half in 0..<2 {
       var c = Dots<T>()
-      addBytes(&c, words: 4, w + half &* 256, call, q + half &* 16, rows: rows, panels: panels)
-      unrolled(panels) { p in
+      addBytes(&c, vector: 4 &* half, LowBytes.self, HighBytes.self, w, call, q, rows: rows, panels: panels)
+      addBytes(&c, vector: 4 &* half &+ 2, LowBytes.self, HighBytes.self, w, call, q, rows: rows, panels: panels)
+      for p in 0..<panels {
         let f = (w + (p &* call.pitch &+ 512 &+ half &* 128)).assumingMemoryBound(to: Float.self)
         unrolled(rows) { r in
-          let i = r &* panels &+ p, row = at &+ r &* blocks, scale = call.a.scales[row]
-          t.f[unchecked: i] = fma(c[i] * load(f), Lanes(repeating: scale), t.f[unchecked: i])
-          let sum = Float(call.a.sums[2 &* row &+ half])
-          t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: scale * sum), t.f[unchecked: i])
+          let i = r &* panels &+ p, offset = call.a.half_offsets[2 &* (at &+ r) &+ half]
+          t.f[unchecked: i] = fma(c[i] * load(f), Lanes(repeating: call.a.scales[at &+ r]), t.f[unchecked: i])
+          t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: offset), t.f[unchecked: i])
         }
       }
     }

@@ -5,24 +5,24 @@
 // below 0.3. Sixteen leave an error below that of float16 arithmetic.
 import CPUIntrinsics
 
-/// Quantises one row.
-/// - x: [K]; q: [K / 4][4], of four in a row the first, third, second, fourth: the pairs that meet a word of four weights
-///   (IntegerPanels.swift); scales: [K / 32]; sums: [K / 16], the sums of q over half blocks; offsets: [K / 32], scale
-///   times the sum over the block (what a weight's minimum meets).
+/// Quantises row `m` of `rows`.
+/// - x: [K], the row.
+/// - a: where all rows go, in groups (RowGroups.swift). q: of four in a row the first, third, second, fourth, the pairs
+///   that meet a word of four weights (IntegerPanels.swift); offsets: scale times the sum of q over the block (what a
+///   weight's minimum meets), half_offsets: over each half.
 /// K is a multiple of 32. A block of zeros has scale 0. Depends on this row alone: batching changes nothing.
 @inline(never)
-public func quantizeActivations(
-  _ x: UnsafePointer<Float>, _ q: UnsafeMutablePointer<Int16>, _ scales: UnsafeMutablePointer<Float>,
-  _ offsets: UnsafeMutablePointer<Float>, _ sums: UnsafeMutablePointer<Int32>, _ K: Int
-) {
-  for b in 0..<K / 32 {
+public func quantizeActivations(_ x: UnsafePointer<Float>, _ a: QuantizedRows, row m: Int, of rows: Int, _ K: Int) {
+  let group = rowGroup(of: m, rows: rows), blocks = K / 32
+  for b in 0..<blocks {
     let v0 = load(x + b &* 32), v1 = load(x + (b &* 32 &+ 16))
     let scale = largest(maximum(magnitude(v0), magnitude(v1))) / 32512
     let inverse = scale > 0 ? 1 / scale : 0
-    let first = round(v0 * inverse, q + b &* 32), second = round(v1 * inverse, q + (b &* 32 &+ 16))
-    (sums[2 &* b], sums[2 &* b &+ 1]) = (first, second)
-    scales[b] = scale
-    offsets[b] = scale * Float(first &+ second)
+    let at = group.first &* blocks &+ b &* group.size &+ (m &- group.first)
+    let first = round(v0 * inverse, a.q + at &* 32), second = round(v1 * inverse, a.q + (at &* 32 &+ 16))
+    a.scales[at] = scale
+    (a.half_offsets[2 &* at], a.half_offsets[2 &* at &+ 1]) = (scale * Float(first), scale * Float(second))
+    a.offsets[at] = scale * Float(first &+ second)
   }
 }
 
