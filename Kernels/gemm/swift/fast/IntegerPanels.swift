@@ -7,8 +7,8 @@
 //   byte block     8 vectors (vector s: k = 4s…4s+3)                                                  512 bytes
 //   then scales, one per feature: d, and where the format has one, minimum m:    weight = d * q + m
 //
-// Shifted and masked, a word gives pairs of 16-bit weights, the first and third of its four k or the second and fourth;
-// one instruction (vpdpwssd, pmaddwd) adds the products of a pair with two activations to each of 16 sums.
+// Shifted and masked (WeightPairs.swift), a word gives pairs of 16-bit weights, the first and third of its four k or the
+// second and fourth; one instruction (vpdpwssd, pmaddwd) adds the products of a pair with two activations to each of 16 sums.
 //
 // Arithmetic per block, tile of R rows by P panels: 16 R P vector dot products, 24 P (nibbles, signed bytes) or 16 P (other
 // bytes) operations to take weights apart, 4 R P for scales; bytes: P blocks of weights and 64 R of activations.
@@ -122,11 +122,7 @@ private func tileCount(rows: Int) -> Int {
   var count = 0, left = rows
   while left > 0 {
     let size = groupSize(left)
-    #if ISA_AVX512
-      count &+= size >= 8 ? 2 : 1
-    #else
-      count &+= size >= 4 ? 2 : 1
-    #endif
+    count &+= 2 / panelsAtOnce(groupSize: size)
     left &-= size
   }
   return count
@@ -152,17 +148,18 @@ private struct Ahead {
 }
 
 /// The sums of a tile of T = rows × panels.
-private struct Sums<let T: Int> {
+struct Sums<let T: Int> {
   var f = InlineArray<T, Lanes> { _ in Lanes() }
   @inline(__always) init() {}
 }
 
-/// One layout of blocks. `block` returns the block's contribution to T sums; constants fold after inlining.
-private protocol PanelLayout {
+/// One layout of blocks (PanelLayouts.swift). `block` adds to T sums what the blocks at `w` and, `pitch` bytes apart, of the
+/// panels after it contribute with the rows at `q`, whose scales are `a`'s from `at`; constants fold after inlining.
+protocol PanelLayout {
   static var blockBytes: Int { get }
   static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
-    panels: Int)
+    _ t: inout Sums<T>, _ w: UnsafeRawPointer, pitch: Int, _ a: QuantizedRows, _ q: UnsafePointer<Int16>, _ at: Int,
+    rows: Int, panels: Int)
 }
 
 @inline(__always)
@@ -177,7 +174,7 @@ private func tile<Layout: PanelLayout, let T: Int>(
   var q = UnsafePointer(call.a.q) + m &* call.K, at = m &* blocks
   for _ in 0..<blocks {
     ahead.step()
-    Layout.block(&t, w, call, q, at, rows: rows, panels: panels)
+    Layout.block(&t, w, pitch: call.pitch, call.a, q, at, rows: rows, panels: panels)
     w += Layout.blockBytes
     q += rows &* 32
     at &+= rows
@@ -186,231 +183,6 @@ private func tile<Layout: PanelLayout, let T: Int>(
     for p in 0..<panels {
       storeFeatures(
         t.f[unchecked: r &* panels &+ p], call.C + (m &+ r) &* call.ldc, (panel &+ p) &* 16, call.bias, call.N)
-    }
-  }
-}
-
-/// Calls `body` for each of 0 ..< count: 1 to 4, 8 or 12. Where the compiler leaves a loop, the sums that it counts
-/// through are in memory.
-@inline(__always)
-private func unrolled(_ count: Int, _ body: (Int) -> Void) {
-  body(0)
-  if count > 1 { body(1) }
-  if count > 2 { body(2) }
-  if count > 3 { body(3) }
-  if count <= 4 { return }
-  body(4)
-  body(5)
-  body(6)
-  body(7)
-  if count <= 8 { return }
-  body(8)
-  body(9)
-  body(10)
-  body(11)
-}
-
-/// The sums of one block for T outputs. At most 255 * 32512 * 32 < 2^28.
-private struct Dots<let T: Int> {
-  var even = InlineArray<T, IntLanes> { _ in IntLanes() }
-  var odd = InlineArray<T, IntLanes> { _ in IntLanes() }
-  @inline(__always) init() {}
-
-  /// Where multiplying and adding is one instruction, it waits for the one before it on its sum: few sums are halved.
-  @inline(__always) static var isHalved: Bool {
-    #if ISA_AVX512
-      return T <= 8
-    #else
-      return false
-    #endif
-  }
-
-  @inline(__always) subscript(i: Int) -> Lanes {
-    floats(Self.isHalved ? even[unchecked: i] &+ odd[unchecked: i] : even[unchecked: i])
-  }
-}
-
-/// What one instruction multiplies of a word of weights: a pair of 16-bit numbers. (Types, not cases: the compiler gives up
-/// inlining where it would have to choose too often.)
-private protocol WeightPair {
-  static func of(_ words: IntLanes) -> IntLanes
-}
-
-private enum Nibbles0: WeightPair {
-  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { words & 0x000F_000F }
-}
-
-private enum Nibbles4: WeightPair {
-  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { (words &>> 4) & 0x000F_000F }
-}
-
-private enum Nibbles8: WeightPair {
-  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { (words &>> 8) & 0x000F_000F }
-}
-
-private enum Nibbles12: WeightPair {
-  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { shiftedHalves(words, by: 12) }
-}
-
-private enum LowBytes: WeightPair {
-  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { words & 0x00FF_00FF }
-}
-
-private enum HighBytes: WeightPair {
-  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { shiftedHalves(words, by: 8) }
-}
-
-private enum LowSigned: WeightPair {
-  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { lowSignedBytes(words) }
-}
-
-private enum HighSigned: WeightPair {
-  @inline(__always) static func of(_ words: IntLanes) -> IntLanes { highSignedBytes(words) }
-}
-
-/// Adds what one vector of each panel at `w` holds as `pair`, times the pairs of all rows at `x`.
-@inline(__always)
-private func add<let T: Int, Pair: WeightPair>(
-  _ c: inout Dots<T>, _ w: UnsafeRawPointer, _ pair: Pair.Type, _ x: UnsafePointer<Int16>, odd: Bool = false,
-  _ call: PanelCall, rows: Int, panels: Int
-) {
-  for p in 0..<panels {
-    let weights = Pair.of((w + p &* call.pitch).loadUnaligned(as: IntLanes.self))
-    for r in 0..<rows {
-      let i = r &* panels &+ p
-      let pair = IntLanes(repeating: UnsafeRawPointer(x + r &* 32).loadUnaligned(as: Int32.self))
-      if odd && Dots<T>.isHalved {
-        c.odd[unchecked: i] = dotPairs(c.odd[unchecked: i], weights, pair)
-      } else {
-        c.even[unchecked: i] = dotPairs(c.even[unchecked: i], weights, pair)
-      }
-    }
-  }
-}
-
-/// Adds vector `s` of a nibble block.
-@inline(__always)
-private func addNibbles<let T: Int>(
-  _ c: inout Dots<T>, vector s: Int, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, rows: Int,
-  panels: Int
-) {
-  let word = w + s &* 64, x = q + 4 &* s
-  add(&c, word, Nibbles0.self, x, call, rows: rows, panels: panels)
-  add(&c, word, Nibbles4.self, x + 16, odd: true, call, rows: rows, panels: panels)
-  add(&c, word, Nibbles8.self, x + 2, call, rows: rows, panels: panels)
-  add(&c, word, Nibbles12.self, x + 18, odd: true, call, rows: rows, panels: panels)
-}
-
-/// Σ over a nibble block for each of T sums. No loop over its vectors: where an address has an index, an instruction that
-/// reads its operand from memory takes two slots of the processor instead of one.
-@inline(__always)
-private func nibbleDots<let T: Int>(
-  _ t: Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, rows: Int, panels: Int
-) -> Dots<T> {
-  var c = Dots<T>()
-  addNibbles(&c, vector: 0, w, call, q, rows: rows, panels: panels)
-  addNibbles(&c, vector: 1, w, call, q, rows: rows, panels: panels)
-  addNibbles(&c, vector: 2, w, call, q, rows: rows, panels: panels)
-  addNibbles(&c, vector: 3, w, call, q, rows: rows, panels: panels)
-  return c
-}
-
-/// Adds vectors `s` and `s` + 1 of a byte block.
-@inline(__always)
-private func addBytes<let T: Int, Low: WeightPair, High: WeightPair>(
-  _ c: inout Dots<T>, vector s: Int, _ low: Low.Type, _ high: High.Type, _ w: UnsafeRawPointer, _ call: PanelCall,
-  _ q: UnsafePointer<Int16>, rows: Int, panels: Int
-) {
-  let word = w + s &* 64, x = q + 4 &* s
-  add(&c, word, low, x, call, rows: rows, panels: panels)
-  add(&c, word, high, x + 2, odd: true, call, rows: rows, panels: panels)
-  add(&c, word + 64, low, x + 4, call, rows: rows, panels: panels)
-  add(&c, word + 64, high, x + 6, odd: true, call, rows: rows, panels: panels)
-}
-
-/// 256 + 16 d (f16) + 16 m (f16).
-private enum NibbleMinimumHalf: PanelLayout {
-  @inline(__always) static var blockBytes: Int { 320 }
-
-  @inline(__always) static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
-    panels: Int
-  ) {
-    let c = nibbleDots(t, w, call, q, rows: rows, panels: panels)
-    for p in 0..<panels {
-      let d = loadFloat16(w + (p &* call.pitch &+ 256)), minimum = loadFloat16(w + (p &* call.pitch &+ 288))
-      unrolled(rows) { r in
-        let i = r &* panels &+ p, row = at &+ r
-        t.f[unchecked: i] = fma(c[i] * d, Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
-        t.f[unchecked: i] = fma(minimum, Lanes(repeating: call.a.offsets[row]), t.f[unchecked: i])
-      }
-    }
-  }
-}
-
-/// 256 + 16 d (f32) + 16 m (f32).
-private enum NibbleMinimumFloat: PanelLayout {
-  @inline(__always) static var blockBytes: Int { 384 }
-
-  @inline(__always) static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
-    panels: Int
-  ) {
-    let c = nibbleDots(t, w, call, q, rows: rows, panels: panels)
-    for p in 0..<panels {
-      let f = (w + (p &* call.pitch &+ 256)).assumingMemoryBound(to: Float.self)
-      unrolled(rows) { r in
-        let i = r &* panels &+ p, row = at &+ r
-        t.f[unchecked: i] = fma(c[i] * load(f), Lanes(repeating: call.a.scales[row]), t.f[unchecked: i])
-        t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: call.a.offsets[row]), t.f[unchecked: i])
-      }
-    }
-  }
-}
-
-/// 512 + 16 d (f16), signed.
-private enum ByteSymmetricHalf: PanelLayout {
-  @inline(__always) static var blockBytes: Int { 544 }
-
-  @inline(__always) static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
-    panels: Int
-  ) {
-    var c = Dots<T>()
-    addBytes(&c, vector: 0, LowSigned.self, HighSigned.self, w, call, q, rows: rows, panels: panels)
-    addBytes(&c, vector: 2, LowSigned.self, HighSigned.self, w, call, q, rows: rows, panels: panels)
-    addBytes(&c, vector: 4, LowSigned.self, HighSigned.self, w, call, q, rows: rows, panels: panels)
-    addBytes(&c, vector: 6, LowSigned.self, HighSigned.self, w, call, q, rows: rows, panels: panels)
-    for p in 0..<panels {
-      let d = loadFloat16(w + (p &* call.pitch &+ 512))
-      unrolled(rows) { r in
-        let i = r &* panels &+ p
-        t.f[unchecked: i] = fma(c[i] * d, Lanes(repeating: call.a.scales[at &+ r]), t.f[unchecked: i])
-      }
-    }
-  }
-}
-
-/// 512 + (16 d (f32) + 16 m (f32)) for k < 16, and again for the rest.
-private enum BytePairMinimumFloat: PanelLayout {
-  @inline(__always) static var blockBytes: Int { 768 }
-
-  @inline(__always) static func block<let T: Int>(
-    _ t: inout Sums<T>, _ w: UnsafeRawPointer, _ call: PanelCall, _ q: UnsafePointer<Int16>, _ at: Int, rows: Int,
-    panels: Int
-  ) {
-    for half in 0..<2 {
-      var c = Dots<T>()
-      addBytes(&c, vector: 4 &* half, LowBytes.self, HighBytes.self, w, call, q, rows: rows, panels: panels)
-      addBytes(&c, vector: 4 &* half &+ 2, LowBytes.self, HighBytes.self, w, call, q, rows: rows, panels: panels)
-      for p in 0..<panels {
-        let f = (w + (p &* call.pitch &+ 512 &+ half &* 128)).assumingMemoryBound(to: Float.self)
-        unrolled(rows) { r in
-          let i = r &* panels &+ p, offset = call.a.half_offsets[2 &* (at &+ r) &+ half]
-          t.f[unchecked: i] = fma(c[i] * load(f), Lanes(repeating: call.a.scales[at &+ r]), t.f[unchecked: i])
-          t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: offset), t.f[unchecked: i])
-        }
-      }
     }
   }
 }

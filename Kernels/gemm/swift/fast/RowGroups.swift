@@ -22,6 +22,16 @@ func groupSize(_ rows: Int) -> Int {
   return rows >= largest ? largest : 1 &<< (Int.bitWidth &- 1 &- rows.leadingZeroBitCount)
 }
 
+/// Panels that a tile of a group takes at a time: one where the sums of its rows fill the registers.
+@inline(__always)
+func panelsAtOnce(groupSize size: Int) -> Int {
+  #if ISA_AVX512
+    return size >= 8 ? 1 : 2
+  #else
+    return size >= 4 ? 1 : 2
+  #endif
+}
+
 /// The group in which row `m` of `rows` lies.
 @inline(__always)
 func rowGroup(of m: Int, rows: Int) -> (first: Int, size: Int) {
