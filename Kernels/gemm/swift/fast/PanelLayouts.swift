@@ -75,18 +75,27 @@ private func addNibbles<let T: Int>(
   add(&c, word, Nibbles12.self, x + 18, odd: true, pitch: pitch, rows: rows, panels: panels)
 }
 
-/// Σ over a nibble block for each of T sums. No loop over its vectors: where an address has an index, an instruction that
-/// reads its operand from memory takes two slots of the processor instead of one.
+/// Adds a nibble block to T sums. `scales`: d and minimum of 16 features, at what follows a panel's nibbles. No loop over
+/// vectors: where an address has an index, an instruction that reads its operand from memory takes two slots of the
+/// processor instead of one.
 @inline(__always)
-private func nibbleDots<let T: Int>(
-  _ t: Sums<T>, _ w: UnsafeRawPointer, pitch: Int, _ q: UnsafePointer<Int16>, rows: Int, panels: Int
-) -> Dots<T> {
+private func addNibbleBlock<let T: Int>(
+  _ t: inout Sums<T>, _ w: UnsafeRawPointer, pitch: Int, _ a: QuantizedRows, _ q: UnsafePointer<Int16>, _ at: Int,
+  rows: Int, panels: Int, scales: (UnsafeRawPointer) -> (d: Lanes, minimum: Lanes)
+) {
   var c = Dots<T>()
   addNibbles(&c, vector: 0, w, pitch: pitch, q, rows: rows, panels: panels)
   addNibbles(&c, vector: 1, w, pitch: pitch, q, rows: rows, panels: panels)
   addNibbles(&c, vector: 2, w, pitch: pitch, q, rows: rows, panels: panels)
   addNibbles(&c, vector: 3, w, pitch: pitch, q, rows: rows, panels: panels)
-  return c
+  for p in 0..<panels {
+    let (d, minimum) = scales(w + (p &* pitch &+ 256))
+    unrolled(rows) { r in
+      let i = r &* panels &+ p, row = at &+ r
+      t.f[unchecked: i] = fma(c[i] * d, Lanes(repeating: a.scales[row]), t.f[unchecked: i])
+      t.f[unchecked: i] = fma(minimum, Lanes(repeating: a.offsets[row]), t.f[unchecked: i])
+    }
+  }
 }
 
 /// Adds vectors `s` and `s` + 1 of a byte block.
@@ -110,14 +119,8 @@ enum NibbleMinimumHalf: PanelLayout {
     _ t: inout Sums<T>, _ w: UnsafeRawPointer, pitch: Int, _ a: QuantizedRows, _ q: UnsafePointer<Int16>, _ at: Int,
     rows: Int, panels: Int
   ) {
-    let c = nibbleDots(t, w, pitch: pitch, q, rows: rows, panels: panels)
-    for p in 0..<panels {
-      let d = loadFloat16(w + (p &* pitch &+ 256)), minimum = loadFloat16(w + (p &* pitch &+ 288))
-      unrolled(rows) { r in
-        let i = r &* panels &+ p, row = at &+ r
-        t.f[unchecked: i] = fma(c[i] * d, Lanes(repeating: a.scales[row]), t.f[unchecked: i])
-        t.f[unchecked: i] = fma(minimum, Lanes(repeating: a.offsets[row]), t.f[unchecked: i])
-      }
+    addNibbleBlock(&t, w, pitch: pitch, a, q, at, rows: rows, panels: panels) {
+      (loadFloat16($0), loadFloat16($0 + 32))
     }
   }
 }
@@ -130,14 +133,8 @@ enum NibbleMinimumFloat: PanelLayout {
     _ t: inout Sums<T>, _ w: UnsafeRawPointer, pitch: Int, _ a: QuantizedRows, _ q: UnsafePointer<Int16>, _ at: Int,
     rows: Int, panels: Int
   ) {
-    let c = nibbleDots(t, w, pitch: pitch, q, rows: rows, panels: panels)
-    for p in 0..<panels {
-      let f = (w + (p &* pitch &+ 256)).assumingMemoryBound(to: Float.self)
-      unrolled(rows) { r in
-        let i = r &* panels &+ p, row = at &+ r
-        t.f[unchecked: i] = fma(c[i] * load(f), Lanes(repeating: a.scales[row]), t.f[unchecked: i])
-        t.f[unchecked: i] = fma(load(f + 16), Lanes(repeating: a.offsets[row]), t.f[unchecked: i])
-      }
+    addNibbleBlock(&t, w, pitch: pitch, a, q, at, rows: rows, panels: panels) {
+      (load($0.assumingMemoryBound(to: Float.self)), load(($0 + 64).assumingMemoryBound(to: Float.self)))
     }
   }
 }
