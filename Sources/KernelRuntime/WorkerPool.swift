@@ -37,7 +37,7 @@ public final class WorkerPool: @unchecked Sendable {
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
   private struct Work {
-    var body: @convention(c) (UnsafeMutableRawPointer, Int) -> Void
+    var body: Body
     var context: UnsafeMutableRawPointer
   }
 
@@ -45,8 +45,6 @@ public final class WorkerPool: @unchecked Sendable {
   private static let spins = 4_000
   /// Words from one line to the next but one: lines are fetched in pairs.
   private static let apart = 16
-  /// Generations lie above; 44 bits of them last for years.
-  private static let countBits: UInt64 = 20
 
   /// Processors that this process may run on.
   public static var usableProcessors: Int { Int(cpu_usable_count()) }
@@ -107,39 +105,47 @@ public final class WorkerPool: @unchecked Sendable {
       for chunk in 0..<chunks { body(chunk) }
       return
     }
+    let limit = 1 << Int(ChunkShare.countBits) - 1
+    if chunks > limit {  // piece by piece
+      let pieces = (chunks + limit - 1) / limit
+      parallel(limit) { first in
+        for piece in 0..<pieces where piece * limit + first < chunks { body(piece * limit + first) }
+      }
+      return
+    }
     withoutActuallyEscaping(body) { escapable in
       var escapable = escapable
       withUnsafeMutablePointer(to: &escapable) { pointer in
-        run(chunks: chunks, UnsafeMutableRawPointer(pointer)) { context, chunk in
-          context.assumingMemoryBound(to: ((Int) -> Void).self).pointee(chunk)
+        run(chunks: chunks, UnsafeMutableRawPointer(pointer)) { context, share, first in
+          // Copied once for all chunks: the count of references to it is in a line that threads take from each other.
+          let body = context.assumingMemoryBound(to: ((Int) -> Void).self).pointee
+          let share = share.assumingMemoryBound(to: ChunkShare.self).pointee
+          body(first)
+          var count = 1
+          while let chunk = share.claim() {
+            body(chunk)
+            count += 1
+          }
+          return count
         }
       }
     }
   }
 
+  /// Runs chunk `first`, which has been claimed, and those of the `ChunkShare` at `share` that nobody has claimed; returns
+  /// how many.
   @usableFromInline
-  func run(
-    chunks: Int, _ context: UnsafeMutableRawPointer, _ body: @convention(c) (UnsafeMutableRawPointer, Int) -> Void
-  ) {
-    let limit = 1 << Int(Self.countBits) - 1
-    if chunks > limit {  // piece by piece
-      let pieces = (chunks + limit - 1) / limit
-      parallel(limit) { first in
-        for piece in 0..<pieces where piece * limit + first < chunks { body(context, piece * limit + first) }
-      }
-      return
-    }
+  typealias Body = @convention(c) (_ context: UnsafeMutableRawPointer, _ share: UnsafeRawPointer, _ first: Int) -> Int
+
+  @usableFromInline
+  func run(chunks: Int, _ context: UnsafeMutableRawPointer, _ body: Body) {
     work.pointee = Work(body: body, context: context)
-    let call = nextCall(of: chunks)
+    let call = nextCall(of: chunks), share = share(of: 0, in: call)
     // Claimed before others know of the call: after publishing, an atomic operation would wait for the line to move.
-    let first = claim(call, of: 0)
+    let first = share.claim()
     words[0].store(call, ordering: .releasing)
     if sleepers.load(ordering: .relaxed) > 0 { wakeSleepers() }
-    var own = 0
-    if let first {
-      body(context, first)
-      own = 1 + drain(call, of: 0)
-    }
+    var own = first.map { perform(share, from: $0) } ?? 0
     let expected = finishedBefore &+ UInt64(chunks)
     if finished() &+ UInt64(own) != expected {
       for thread in 1..<threadCount { own += drain(call, of: thread) }
@@ -149,7 +155,7 @@ public final class WorkerPool: @unchecked Sendable {
   }
 
   private func nextCall(of chunks: Int) -> UInt64 {
-    (words[0].load(ordering: .relaxed) >> Self.countBits &+ 1) << Self.countBits | UInt64(chunks)
+    (words[0].load(ordering: .relaxed) >> ChunkShare.countBits &+ 1) << ChunkShare.countBits | UInt64(chunks)
   }
 
   /// What all helpers have finished.
@@ -159,35 +165,27 @@ public final class WorkerPool: @unchecked Sendable {
     return sum
   }
 
-  /// Claims a chunk of a thread's share; nil when none is left of this call.
   @inline(__always)
-  private func claim(_ call: UInt64, of thread: Int) -> Int? {
-    let generation = call >> Self.countBits, mask = (1 << Self.countBits) &- 1 as UInt64
-    let chunks = Int(call & mask), end = UInt64(firstChunk(ofThread: thread + 1, of: chunks))
-    let index = (1 &+ thread) &* Self.apart
-    var seen = words[index].load(ordering: .acquiring)
-    while true {
-      let from = seen >> Self.countBits
-      if from > generation { return nil }
-      let next = from == generation ? seen & mask : UInt64(firstChunk(ofThread: thread, of: chunks))
-      if next >= end { return nil }
-      let (claimed, found) = words[index].weakCompareExchange(
-        expected: seen, desired: generation << Self.countBits | (next &+ 1), ordering: .acquiringAndReleasing)
-      if claimed { return Int(next) }
-      seen = found
-    }
+  private func share(of thread: Int, in call: UInt64) -> ChunkShare {
+    let chunks = Int(call & ChunkShare.countMask)
+    return ChunkShare(
+      word: words + (1 &+ thread) &* Self.apart, generation: call >> ChunkShare.countBits,
+      first: UInt64(firstChunk(ofThread: thread, of: chunks)),
+      end: UInt64(firstChunk(ofThread: thread + 1, of: chunks)))
   }
 
   /// Claims and runs chunks of a thread's share until none is left.
   /// - Returns: how many.
   private func drain(_ call: UInt64, of thread: Int) -> Int {
-    var count = 0
-    while let chunk = claim(call, of: thread) {
-      let work = work.pointee  // cannot change before this chunk is done
-      work.body(work.context, chunk)
-      count += 1
-    }
-    return count
+    let share = share(of: thread, in: call)
+    return share.claim().map { perform(share, from: $0) } ?? 0
+  }
+
+  /// - first: has been claimed, so that the work cannot change before it is done.
+  @inline(__always)
+  private func perform(_ share: ChunkShare, from first: Int) -> Int {
+    let work = work.pointee
+    return withUnsafePointer(to: share) { work.body(work.context, $0, first) }
   }
 
   // MARK: helpers
@@ -196,7 +194,7 @@ public final class WorkerPool: @unchecked Sendable {
     var seen: UInt64 = 0, total: UInt64 = 0
     while true {
       let call = nextCall(after: seen)
-      seen = call >> Self.countBits
+      seen = call >> ChunkShare.countBits
       if stopping.load(ordering: .relaxed) { return }
       for distance in 0..<threadCount {
         let count = drain(call, of: (number + distance) % threadCount)
@@ -212,7 +210,7 @@ public final class WorkerPool: @unchecked Sendable {
     while true {
       for _ in 0..<Self.spins {
         let call = words[0].load(ordering: .acquiring)
-        if call >> Self.countBits != generation { return call }
+        if call >> ChunkShare.countBits != generation { return call }
         cpu_pause()
       }
       sleep(while: generation)
@@ -222,7 +220,7 @@ public final class WorkerPool: @unchecked Sendable {
   private func sleep(while generation: UInt64) {
     pthread_mutex_lock(mutex)
     sleepers.add(1, ordering: .sequentiallyConsistent)
-    while words[0].load(ordering: .sequentiallyConsistent) >> Self.countBits == generation {
+    while words[0].load(ordering: .sequentiallyConsistent) >> ChunkShare.countBits == generation {
       pthread_cond_wait(condition, mutex)
     }
     sleepers.subtract(1, ordering: .relaxed)
