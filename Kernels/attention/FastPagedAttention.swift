@@ -82,10 +82,11 @@ struct FastPagedAttention: Kernel {
       queries: query[0], queryHeads: query[1], keyValueHeads: keys[2], pageSize: keys[1], pageCount: keys[0],
       window: window, sharing: sharing)
     let plans = stream.kept { KeptAttentionPlans() }
-    if let known = plans.find(shape, PagedAttentionCall.Tables(arguments)) {
-      return (try PagedAttentionCall(arguments, definition, sequences: known.sequences), known)
+    let tables = PagedAttentionCall.Tables(arguments)
+    if let known = plans.find(shape, tables) {
+      return (try PagedAttentionCall(arguments, definition, tables, sequences: known.sequences), known)
     }
-    let call = try PagedAttentionCall(arguments, definition)
+    let call = try PagedAttentionCall(arguments, definition, tables)
     let made = KeptAttentionPlan(call, shape, threads: stream.pool.threadCount)
     plans.keep(made)
     return (call, made)

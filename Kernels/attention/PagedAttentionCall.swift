@@ -37,16 +37,17 @@ struct PagedAttentionCall {
     var firstPage: Int
   }
 
-  /// - sequences: what was found in the same tables before, for the same queries and as many pages; they are not checked
-  ///   again then.
+  /// - tables: those of the arguments, if somebody has them already. sequences: what was found in the same tables before, for the same queries and as
+  ///   many pages; they are not checked again then.
   /// - Throws: `KernelError` for a table that leaves what it points into.
   init(
-    _ arguments: [KernelArgument], _ definition: Definition, sequences: [Sequence]? = nil
+    _ arguments: [KernelArgument], _ definition: Definition, _ tables: Tables? = nil, sequences: [Sequence]? = nil
   ) throws(KernelError) {
     (query, keys, values) = (arguments[0].tensor, arguments[1].tensor, arguments[2].tensor)
     let isScaled = keys.dtype == .int8, next = isScaled ? 5 : 3
     (keyScales, valueScales) = isScaled ? (arguments[3].tensor, arguments[4].tensor) : (nil, nil)
-    tables = Tables(arguments)
+    let tables = tables ?? Tables(arguments)
+    self.tables = tables
     scale = Float(arguments[next + 4].scalar)
     (output, lse) = (arguments[next + 5].tensor, arguments[next + 6].tensor)
     (queryHeads, headDimension) = (query.shape[1], query.shape[2])

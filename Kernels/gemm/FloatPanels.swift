@@ -49,6 +49,8 @@ struct FloatPanelGemm: Kernel {
     (self.set, self.panels, self.bias) = (set, panels, bias)
   }
 
+  var firstReads: [UnsafeRawPointer] { panels.storage.firstReads }
+
   func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
     let stream = unsafeDowncast(stream, to: CPUStream.self)
     let a = arguments[0].tensor, c = arguments[1].tensor

@@ -100,12 +100,15 @@ struct IntegerPanels: Sendable {
 /// A gemm over integer panels: activations are quantised row by row, then tiles run on all threads.
 struct IntegerPanelGemm: Kernel {
   private let set: InstructionSet, panels: IntegerPanels, bias: Tensor?
-  /// What the quantised rows are called, for other weights that meet the same activations.
+  /// What the quantised rows are called, for other weights that meet the same activations. Short enough to need no memory
+  /// of its own.
   private let form: String
   init(_ set: InstructionSet, _ panels: IntegerPanels, bias: Tensor?) {
     (self.set, self.panels, self.bias) = (set, panels, bias)
-    form = "16-bit rows, \(set.rawValue)"
+    form = "int16 \(set.rawValue)"
   }
+
+  var firstReads: [UnsafeRawPointer] { panels.storage.firstReads }
 
   func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError) {
     let stream = unsafeDowncast(stream, to: CPUStream.self)

@@ -7,6 +7,12 @@ import Traces
 /// were held constant at bind. Shapes, types and constant axes were checked by the `BoundKernel`.
 public protocol Kernel: Sendable {
   func run(_ arguments: [KernelArgument], on stream: any ExecutionStream) throws(KernelError)
+  /// Where memory is that `run` reads first, beside its arguments: worth asking for before the call.
+  var firstReads: [UnsafeRawPointer] { get }
+}
+
+extension Kernel {
+  public var firstReads: [UnsafeRawPointer] { [] }
 }
 
 /// A kernel that is a Swift closure over the CPU.

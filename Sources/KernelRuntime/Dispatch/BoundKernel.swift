@@ -19,11 +19,11 @@ public struct BoundKernel: Sendable {
   /// What a call reads, behind one reference: a layer's kernels are copied at every step, and each reference in a copy
   /// is counted.
   private final class Binding: Sendable {
-    let definition: Definition
-    let solution: String
-    let device: Device
     let slot: KernelSlot
     let signature: [Parameter]
+    let device: Device
+    let solution: String
+    let definition: Definition
 
     init(_ slot: KernelSlot, _ signature: [Parameter]) {
       (definition, self.slot, device, self.signature) = (slot.definition, slot, slot.context.device, signature)
@@ -61,6 +61,12 @@ public struct BoundKernel: Sendable {
   private static func specs(_ definition: Definition, _ context: BindContext) -> [(name: String, spec: TensorSpec)] {
     let inputs = definition.inputs.filter { context.constants[$0.name] == nil }
     return (inputs + Array(definition.outputs)).map { (name: $0.name, spec: $0.value) }
+  }
+
+  /// Where the objects are that a call reads, for `CallTrail`.
+  var trail: [UInt] {
+    let signature = binding.signature.withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) }
+    return [CallTrail.place(of: binding), signature] + binding.slot.trail
   }
 
   /// Runs the kernel.

@@ -4,9 +4,13 @@ import Synchronization
 final class DispatchPlan: Sendable {
   /// One built kernel.
   struct Entry: Sendable {
-    let solution: KernelSolution
     let kernel: any Kernel
     let counters: CallCounters
+    let solution: KernelSolution
+
+    init(solution: KernelSolution, kernel: any Kernel, counters: CallCounters) {
+      (self.solution, self.kernel, self.counters) = (solution, kernel, counters)
+    }
   }
   typealias Target = (entry: Int, route: Route)
 
@@ -57,6 +61,19 @@ final class DispatchPlan: Sendable {
     guard let table, let width = table.rows.first?.axes.count, let found = table.resolve((0..<width).map { sizes[$0] })
     else { return overall }
     return (entryOfRow[found.row], found.route)
+  }
+
+  /// Where the objects are that most calls read, for `CallTrail`.
+  var trail: [UInt] {
+    let kernel = entries[overall.entry].kernel
+    let table = entries.withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress.map { $0 + overall.entry }) }
+    // A kernel of more than three words lies in memory of its own, which the first word points to. One that is a closure
+    // has its context in the second.
+    func size<K: Kernel>(_ kernel: K) -> Int { MemoryLayout<K>.size }
+    let isApart = size(kernel) > 24
+    let place = withUnsafeBytes(of: kernel) { $0.load(fromByteOffset: isApart ? 0 : 8, as: UInt.self) }
+    return [CallTrail.place(of: self), table, CallTrail.place(of: entries[overall.entry].counters), place]
+      + kernel.firstReads.map { UInt(bitPattern: $0) }
   }
 
   /// The same plan with another kernel in one entry's place.

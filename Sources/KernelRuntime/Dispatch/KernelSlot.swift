@@ -10,16 +10,17 @@ import Traces
 /// Changed by the thread that makes the calls only; other threads go through `KernelSwitchboard`.
 final class KernelSlot: @unchecked Sendable {
   // @unchecked: see above. What other threads read (definition, context, layer) never changes.
+  // What every call reads comes first, and lies together.
+  private(set) var plan: DispatchPlan
+  /// For kinds of step that the policy tells apart.
+  private(set) var phasePlans: [KernelPhase: DispatchPlan]
+  private var isWatched: Bool
   let definition: Definition
   let context: BindContext
   let layer: Int?
   let library: KernelLibrary
-  private(set) var plan: DispatchPlan
-  /// For kinds of step that the policy tells apart.
-  private(set) var phasePlans: [KernelPhase: DispatchPlan]
   private var shadow: ShadowRun?
   private let call: KernelCall
-  private var isWatched: Bool
 
   init(
     _ definition: Definition, _ context: BindContext, layer: Int?, library: KernelLibrary, plan: DispatchPlan,
@@ -47,6 +48,9 @@ final class KernelSlot: @unchecked Sendable {
       try recover(from: error, plan, target.entry, arguments, on: stream)
     }
   }
+
+  /// Where the objects are that a call reads, for `CallTrail`.
+  var trail: [UInt] { [CallTrail.place(of: self)] + plan.trail }
 
   private func phasePlan(_ phase: KernelPhase?) -> DispatchPlan { phase.flatMap { phasePlans[$0] } ?? plan }
 

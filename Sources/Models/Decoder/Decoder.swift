@@ -18,6 +18,8 @@ public final class Decoder: Model {
   let finalNorm: Tensor  // [hidden]
   let head: Gemm
   let rotaryTable: Tensor  // [context, head dim], cosines then sines
+  /// Of each half of a layer, then of the head.
+  private let trails: [CallTrail]
 
   init(
     _ configuration: DecoderConfiguration, embedding: Embedding, firstNorm: RMSNorm, layers: [DecoderLayer],
@@ -25,6 +27,7 @@ public final class Decoder: Model {
   ) {
     (self.configuration, self.embedding, self.firstNorm, self.layers) = (configuration, embedding, firstNorm, layers)
     (self.finalNorm, self.head, self.rotaryTable) = (finalNorm, head, rotaryTable)
+    trails = layers.flatMap(\.trails) + [CallTrail([head.kernel])]
   }
 
   /// - observe: called with the residual stream [tokens, hidden] after the embedding (-1) and after each layer; for
@@ -75,6 +78,7 @@ public final class Decoder: Model {
       try feedForward(layer, b, on: stream)
       next = i + 1 < layers.count ? layers[i + 1].attentionNorm : finalNorm
     }
+    trails[half + 1].prefetch()
     try layer.kernels.addNorm(b.hidden, residual: b.residual, weight: next, output: b.normed, on: stream)
   }
 
@@ -92,9 +96,9 @@ public final class Decoder: Model {
     on stream: any ExecutionStream
   ) throws(KernelError) {
     try stream.reading(b.normed) { () throws(KernelError) in
-      try layer.query(b.normed, output: b.query.flattened, on: stream)
-      try layer.key(b.normed, output: b.key.flattened, on: stream)
-      try layer.value(b.normed, output: b.value.flattened, on: stream)
+      try layer.query(b.normed, output: b.queryRows, on: stream)
+      try layer.key(b.normed, output: b.keyRows, on: stream)
+      try layer.value(b.normed, output: b.valueRows, on: stream)
     }
     if let headNorm = layer.kernels.headNorm, let queryNorm = layer.queryNorm, let keyNorm = layer.keyNorm {
       try headNorm(b.query.heads, weight: queryNorm, output: b.query.heads, on: stream)
@@ -110,17 +114,16 @@ public final class Decoder: Model {
       valueScales: kv.valueScales?[index], qoIndptr: batch.qoIndptr, kvIndptr: batch.kvIndptr,
       kvIndices: batch.kvIndices, kvLastPageLen: batch.kvLastPageLen, output: b.attention,
       lse: b.lse, on: stream)
-    try layer.output(b.attention.flattened, output: b.hidden, on: stream)
+    try layer.output(b.attentionRows, output: b.hidden, on: stream)
   }
 
   /// normed → hidden.
   private func feedForward(
     _ layer: DecoderLayer, _ b: DecoderWorkspace.Buffers, on stream: any ExecutionStream
   ) throws(KernelError) {
-    let width = configuration.intermediateSize
     try stream.reading(b.normed) { () throws(KernelError) in
-      try layer.gate(b.normed, output: b.gateUp.narrow(1, from: 0, count: width), on: stream)
-      try layer.up(b.normed, output: b.gateUp.narrow(1, from: width, count: width), on: stream)
+      try layer.gate(b.normed, output: b.gate, on: stream)
+      try layer.up(b.normed, output: b.up, on: stream)
     }
     try layer.kernels.activation(b.gateUp, output: b.activated, on: stream)
     try layer.down(b.activated, output: b.hidden, on: stream)
@@ -135,8 +138,6 @@ public final class Decoder: Model {
 }
 
 extension Tensor {
-  /// [tokens, heads, dim] as [tokens, heads * dim].
-  fileprivate var flattened: Tensor { reshaped([shape[0], shape[1] * shape[2]]) }
   /// [tokens, heads, dim] as [tokens * heads, dim].
   fileprivate var heads: Tensor { reshaped([shape[0] * shape[1], shape[2]]) }
 }

@@ -23,6 +23,19 @@ final class DecoderLayer: Sendable {
     (self.feedForwardNorm, self.gate, self.up, self.down) = (feedForwardNorm, gate, up, down)
     self.kernels = kernels
   }
+
+  /// What its two halves read before they compute: attention with the norm that follows it, and feed-forward.
+  var trails: [CallTrail] {
+    let norms = [kernels.headNorm].compactMap { $0?.kernel }
+    let attention = [query.kernel, key.kernel, value.kernel] + norms
+    return [
+      CallTrail(
+        attention + [
+          kernels.rope.kernel, kernels.store.kernel, kernels.attention.kernel, output.kernel, kernels.addNorm.kernel,
+        ], tensors: [queryNorm, keyNorm, feedForwardNorm].compactMap { $0 }),
+      CallTrail([gate.kernel, up.kernel, kernels.activation.kernel, down.kernel], tensors: [attentionNorm]),
+    ]
+  }
 }
 
 /// The kernels of one layer that have no weights at bind. Each layer has its own, so that a policy can tell layers apart.

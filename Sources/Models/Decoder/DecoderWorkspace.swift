@@ -29,13 +29,16 @@ public final class DecoderWorkspace {
     logitsStorage = floats(maxSampledRows, configuration.vocabularySize)
   }
 
-  /// Views of some rows: those of a step, or of a part of it.
+  /// Views of some rows: those of a step, or of a part of it. All that layers need is made once for all of them.
   struct Buffers {
     let residual: Tensor, normed: Tensor, hidden: Tensor  // [tokens, hidden]
     let query: Tensor, attention: Tensor  // [tokens, query heads, head dim]
     let key: Tensor, value: Tensor  // [tokens, kv heads, head dim]
+    let queryRows: Tensor, attentionRows: Tensor  // the same as [tokens, query heads · head dim]
+    let keyRows: Tensor, valueRows: Tensor  // the same as [tokens, kv heads · head dim]
     let lse: Tensor  // [tokens, query heads]
     let gateUp: Tensor  // [tokens, 2 intermediate]
+    let gate: Tensor, up: Tensor  // its halves [tokens, intermediate]
     let activated: Tensor  // [tokens, intermediate]
     let sampled: Tensor  // [rows, hidden]
     let logits: Tensor  // [rows, vocabulary]
@@ -49,12 +52,18 @@ public final class DecoderWorkspace {
       return Tensor(
         viewing: storage, .float32, Shape([rows.count] + row), byteOffset: rows.lowerBound * rowBytes)
     }
+    func heads(_ storage: Storage, _ count: Int) -> (apart: Tensor, together: Tensor) {
+      (view(storage, rows, [count, c.headDimension]), view(storage, rows, [count * c.headDimension]))
+    }
+    let query = heads(queryStorage, queries), attention = heads(attentionStorage, queries)
+    let key = heads(keyStorage, keys), value = heads(valueStorage, keys)
+    let inner = c.intermediateSize, gateUp = view(gateUpStorage, rows, [2 * inner])
     return Buffers(
       residual: view(residualStorage, rows, [width]), normed: view(normedStorage, rows, [width]),
-      hidden: view(hiddenStorage, rows, [width]), query: view(queryStorage, rows, [queries, c.headDimension]),
-      attention: view(attentionStorage, rows, [queries, c.headDimension]),
-      key: view(keyStorage, rows, [keys, c.headDimension]), value: view(valueStorage, rows, [keys, c.headDimension]),
-      lse: view(lseStorage, rows, [queries]), gateUp: view(gateUpStorage, rows, [2 * c.intermediateSize]),
+      hidden: view(hiddenStorage, rows, [width]), query: query.apart, attention: attention.apart, key: key.apart,
+      value: value.apart, queryRows: query.together, attentionRows: attention.together, keyRows: key.together,
+      valueRows: value.together, lse: view(lseStorage, rows, [queries]), gateUp: gateUp,
+      gate: gateUp.narrow(1, from: 0, count: inner), up: gateUp.narrow(1, from: inner, count: inner),
       activated: view(activatedStorage, rows, [c.intermediateSize]), sampled: view(sampledStorage, samples, [width]),
       logits: view(logitsStorage, samples, [c.vocabularySize]))
   }
