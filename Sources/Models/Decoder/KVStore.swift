@@ -7,8 +7,8 @@ import Tensors
 ///     scales  layers × (k, v) × [page size, kv heads] float32
 ///     data    layers × (k, v) × [page size, kv heads, head dim]
 ///
-/// Page first, that is how they lie in memory; layer first, each of these parts is a run of all pages of its own. Pages
-/// that were never written take no memory.
+/// Page first, that is how they lie in memory; layer first, each of these parts is a run of all pages of its own. What was
+/// never written takes no memory, where 2 MiB of a run lie together.
 public struct KVStore: Sendable {
   /// Layers × [pages, page size, kv heads, head dim]. Page first they are views whose pages lie apart.
   public let keys: [Tensor], values: [Tensor]
@@ -33,7 +33,13 @@ public struct KVStore: Sendable {
     (self.pageCount, self.pageSize, self.dtype, self.layout) = (pageCount, pageSize, dtype, layout)
     switch layout {
     case .layerFirst:
-      func runs(_ dtype: DType, _ shape: Shape) -> [Tensor] { (0..<layers).map { _ in Tensor(dtype, shape) } }
+      func runs(_ dtype: DType, _ shape: Shape) -> [Tensor] {
+        (0..<layers).map { _ in
+          let run = Tensor(dtype, shape)
+          run.storage.adviseHugePages()
+          return run
+        }
+      }
       (keys, values) = (runs(dtype, shape), runs(dtype, shape))
       (keyScales, valueScales) = isScaled ? (runs(.float32, scaleShape), runs(.float32, scaleShape)) : (nil, nil)
       pages = nil
@@ -41,6 +47,7 @@ public struct KVStore: Sendable {
       // Scales begin at whole words in every page.
       let stride = isScaled ? (bytesPerPage + 3) & ~3 : bytesPerPage
       let storage = Storage(byteCount: pageCount * stride)
+      storage.adviseHugePages()
       let scaleBytes = isScaled ? pageSize * heads * 4 : 0
       let dataBytes = dtype.byteCount(of: pageSize * heads * configuration.headDimension)
       // Part 2 · layer of a kind is its keys', the next one its values'.

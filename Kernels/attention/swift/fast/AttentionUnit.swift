@@ -93,7 +93,7 @@ public func pagedAttention(
   beginStates(blocks)
   for step in steps {
     let from = max(step.from, span.from), to = min(step.to, span.to)
-    if from < to { attendTogether(blocks, pages + step.first_page, from..<to, step.first_row, step.rows) }
+    if from < to { attendTogether(blocks, pages + step.first_page, from..<to, step.first_row, step.rows, end: to) }
   }
   row = 0
   for i in 0..<parts.count {
@@ -166,10 +166,14 @@ func lastPosition(_ shape: PagedAttentionShape, _ part: AttentionPart) -> Int {
 }
 
 extension AttentionBlocks {
-  /// Reads keys and values of `count` positions.
+  /// Reads keys and values of `count` positions, and asks for those of the block that follows, as far as `end`.
   @inline(__always)
-  func read(_ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int) {
-    if multipliesIntegers { return readIntegers(pages, position, count) }
+  func read(_ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int, end: Int) {
+    if multipliesIntegers {
+      let ahead = max(0, min(16, end &- position &- 16))
+      return readIntegers(pages, position, count, ahead: ahead)
+    }
+    prefetch(pages, position &+ 16, end: end)
     gather(shape, cacheKeys, pages, head, position, count, scratch.rawKeys, slotScales: scratch.slotScales)
     gather(shape, cacheValues, pages, head, position, count, scratch.values, slotScales: scratch.slotScales)
   }
@@ -195,9 +199,10 @@ extension AttentionBlocks {
 }
 
 /// Rows `first ..< first + rows` of the unit over positions that all of them see whole.
+/// - end: how far positions will be read through the same pages, by these rows or some of them.
 @inline(never)
 private func attendTogether(
-  _ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ first: Int, _ rows: Int
+  _ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32>, _ positions: Range<Int>, _ first: Int, _ rows: Int, end: Int
 ) {
   let scratch = blocks.scratch, padded = blocks.shape.padded
   // Turning the rows costs less than a block.
@@ -213,8 +218,7 @@ private func attendTogether(
       if vectors > 0 { endSegmentOfLanes(blocks, first, lanes, at: position) }
       endSegment(blocks, first &+ lanes, rows &- lanes, before: position)
     }
-    blocks.read(pages, position, 16)
-    blocks.prefetch(pages, position &+ 16, end: positions.upperBound)
+    blocks.read(pages, position, 16, end: end)
     if vectors > 0 {
       if blocks.multipliesIntegers {
         accumulateIntegers(scratch, padded, first, vectors)
@@ -244,7 +248,7 @@ private func attendAlone(_ blocks: AttentionBlocks, _ pages: UnsafePointer<Int32
   let seen = max(start, (max(0, highest &+ 1 &- shape.window) &+ 15) & ~15), seenEnd = min(end, (lowest &+ 1) & ~15)
   guard seen < seenEnd else { return attendPartly(blocks, pages, start..<end, part, first) }
   attendPartly(blocks, pages, start..<seen, part, first)
-  attendTogether(blocks, pages, seen..<seenEnd, first, part.rows)
+  attendTogether(blocks, pages, seen..<seenEnd, first, part.rows, end: end)
   attendPartly(blocks, pages, seenEnd..<end, part, first)
 }
 
@@ -258,7 +262,7 @@ private func attendPartly(
   while position < positions.upperBound {
     let count = min(16, positions.upperBound &- position)
     endSegment(blocks, first, part.rows, before: position)
-    blocks.read(pages, position, count)
+    blocks.read(pages, position, count, end: positions.upperBound)
     transpose(scratch.rawKeys, shape.padded, width: blocks.queryWidth, scratch.keys)
     // As many rows at a time as see the same part of the block.
     var r = 0

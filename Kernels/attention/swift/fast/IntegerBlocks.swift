@@ -6,34 +6,41 @@ import CPUIntrinsics
 
 extension AttentionBlocks {
   /// Reads keys and values of `count` positions as integers; what lies beyond them is any number.
+  /// - ahead: for how many positions of the block that follows to ask meanwhile.
   @inline(__always)
-  func readIntegers(_ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int) {
+  func readIntegers(_ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int, ahead: Int) {
     switch shape.headDimension {
-    case 64: read(vectors: 4, pages, position, count)
-    case 128: read(vectors: 8, pages, position, count)
-    case let D where D & 15 == 0: read(vectors: D / 16, pages, position, count)
-    default: readThroughMemory(pages, position, count)
+    case 64: read(vectors: 4, pages, position, count, ahead)
+    case 128: read(vectors: 8, pages, position, count, ahead)
+    case let D where D & 15 == 0: read(vectors: D / 16, pages, position, count, ahead)
+    default:
+      prefetch(pages, position &+ 16, end: position &+ 16 &+ ahead)
+      readThroughMemory(pages, position, count)
     }
   }
 
   @inline(__always)
-  private func read(vectors: Int, _ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int) {
+  private func read(vectors: Int, _ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int, _ ahead: Int) {
     switch cacheKeys.kind {
     case .float32: break
-    case .float16: read(.float16, vectors, pages, position, count)
-    case .bfloat16: read(.bfloat16, vectors, pages, position, count)
-    case .int8: read(.int8, vectors, pages, position, count)
+    case .float16: read(.float16, vectors, pages, position, count, ahead)
+    case .bfloat16: read(.bfloat16, vectors, pages, position, count, ahead)
+    case .int8: read(.int8, vectors, pages, position, count, ahead)
     }
   }
 
   /// The same for a kind that the compiler knows.
   @inline(__always)
-  private func read(_ kind: CacheKind, _ W: Int, _ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int) {
+  private func read(
+    _ kind: CacheKind, _ W: Int, _ pages: UnsafePointer<Int32>, _ position: Int, _ count: Int, _ ahead: Int
+  ) {
     let slots = BlockSlots(shape, head, pages, position, count)
+    var next = RowsAhead(pages, position &+ 16, ahead, pageSize: shape.pageSize)
     findUnits(kind, cacheKeys, W, slots, scratch.keyUnits)
     slots.forEachPair { j, even, odd in
       roundKey(kind, W, row(kind, cacheKeys, even), j)
       roundKey(kind, W, row(kind, cacheKeys, odd), j &+ 1)
+      next.step(self, rows: 2)
     }
     findUnits(kind, cacheValues, W, slots, scratch.valueUnits)
     slots.forEachPair { j, even, odd in
@@ -101,6 +108,38 @@ extension AttentionBlocks {
       let low = rounded(elements(kind, even, c), first), high = rounded(elements(kind, odd, c), second)
       storePairs(pairs(low, high), target + c &* 16)
     }
+  }
+}
+
+/// Rows of one head that will be read next, asked for a few at a time while others are computed with: whoever asks for a
+/// whole block at once waits until the processor can keep so many requests, and what is read now waits behind them.
+private struct RowsAhead {
+  private let pages: UnsafePointer<Int32>
+  private var place = PagePlace(0, 1), left: Int
+
+  /// Positions `start ..< start + count`.
+  @inline(__always) init(_ pages: UnsafePointer<Int32>, _ start: Int, _ count: Int, pageSize: Int) {
+    (self.pages, left) = (pages, count)
+    if count > 0 { place = PagePlace(start, pageSize) }
+  }
+
+  /// Asks for the next `rows` rows of keys and of values, as far as there are any.
+  @inline(__always)
+  mutating func step(_ blocks: AttentionBlocks, rows: Int) {
+    let shape = blocks.shape, bytes = shape.headDimension &* blocks.cacheKeys.kind.elementBytes
+    for _ in 0..<min(rows, left) {
+      let page = Int(pages[place.page]), row = (place.offset &* shape.keyValueHeads &+ blocks.head) &* bytes
+      let key = blocks.cacheKeys.elements + (page &* blocks.cacheKeys.pageBytes &+ row)
+      let value = blocks.cacheValues.elements + (page &* blocks.cacheValues.pageBytes &+ row)
+      var at = 0
+      while at < bytes {
+        cpu_prefetch_far(key + at)
+        cpu_prefetch_far(value + at)
+        at &+= 64
+      }
+      place.advance(shape.pageSize)
+    }
+    left = max(0, left &- rows)
   }
 }
 
