@@ -74,3 +74,30 @@ int process_deny_network(void) {
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 #endif
 }
+
+// `struct sched_attr` of <linux/sched/types.h>, in its first version; older C libraries have neither it nor the calls.
+struct scheduling {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime, deadline, period;
+};
+
+static int scheduling_now(struct scheduling *found) {
+  return (int)syscall(SYS_sched_getattr, 0, found, sizeof *found, 0);
+}
+
+int process_thread_slice(uint64_t nanoseconds) {
+  struct scheduling wanted = {.size = sizeof wanted};
+  if (scheduling_now(&wanted) != 0) return -1;
+  if (wanted.policy != 0) return 0;  // real-time, batch or idle: somebody chose that
+  wanted.flags = 0;
+  wanted.runtime = nanoseconds;
+  return (int)syscall(SYS_sched_setattr, 0, &wanted, 0);
+}
+
+uint64_t process_thread_slice_now(void) {
+  struct scheduling found = {.size = sizeof found};
+  return scheduling_now(&found) == 0 && found.policy == 0 ? found.runtime : 0;
+}

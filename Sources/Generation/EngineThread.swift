@@ -1,4 +1,5 @@
 import Glibc
+import KernelRuntime
 import Synchronization
 
 /// A plain thread with a stack of its own, outside Swift's cooperative pool, that an async caller can wait for.
@@ -34,6 +35,7 @@ final class EngineThread: Sendable {
     code = pthread_create(
       &handle, &attributes,
       { pointer in
+        TimeSlice.compute()
         if let pointer { Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run() }
         return nil
       }, argument.toOpaque())

@@ -191,6 +191,7 @@ public final class WorkerPool: @unchecked Sendable {
   // MARK: helpers
 
   private func help(_ number: Int) {
+    TimeSlice.compute()
     var seen: UInt64 = 0, total: UInt64 = 0
     while true {
       let call = nextCall(after: seen)

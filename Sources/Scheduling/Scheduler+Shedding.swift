@@ -4,7 +4,7 @@ extension Scheduler {
 
   /// A chunk that one step has no time for has so many tokens or more: weights, and the keys and values before it, are read
   /// once for all of them.
-  private static let leastSpread = 128
+  private static let leastSpread = 192
   /// How much less than planned the steps of a chunk have time for: another one for its last layers would be half empty.
   private static let spare = 0.1
   /// The part of the target that steps are taken to have for chunks, however little it is.

@@ -1,6 +1,15 @@
 import ArgumentParser
+import KernelRuntime
 
+/// Runs the command on threads that do not wait long for those that compute.
 @main
+enum Program {
+  static func main() async {
+    TimeSlice.serveOthers()
+    await Swiftlet.main()
+  }
+}
+
 struct Swiftlet: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "swiftlet",

@@ -14,14 +14,14 @@ import Testing
   ) throws -> (driver: SchedulerDriver, prompt: Int) {
     let driver = SchedulerDriver(
       try SchedulerConfiguration(
-        pageSize: 16, pageCount: 1000, contextLength: 8000, vocabularySize: NullModel.vocabularySize,
+        pageSize: 16, pageCount: 1000, contextLength: 12000, vocabularySize: NullModel.vocabularySize,
         maxBatchTokens: 256, maxRunning: 16, prefixCaching: false, interTokenTarget: target))
     driver.costs = StepCosts(
       fixed: fixed, perToken: costs.perToken, perPair: costs.perPair, perRow: costs.perRow)
     driver.scheduler.canShed = canShed
     for number in 0..<8 { try driver.submit(tokens(20, number), maxTokens: 400) }
     for _ in 0..<40 { try driver.step() }
-    return (driver, try driver.submit(tokens(6000, 77), maxTokens: 1))
+    return (driver, try driver.submit(tokens(10_000, 77), maxTokens: 1))
   }
 
   /// A chunk is as large as some steps have time for, almost; and no smaller than what is worth reading weights for.

@@ -20,3 +20,9 @@ int process_deny_network(void);
 int process_limit(uint64_t address_space_bytes, uint64_t processor_seconds, uint64_t file_bytes);
 /// No core files, no privileges gained through programs.
 int process_harden(void);
+
+/// The calling thread's time slice under the ordinary policy, and that of threads which it starts from now on. 0 is the
+/// system's own; Linux takes 100 µs to 100 ms, since 6.12, and older ones leave it as it is. 0, or -1 with errno.
+int process_thread_slice(uint64_t nanoseconds);
+/// The calling thread's time slice in nanoseconds; 0 where the system does not tell.
+uint64_t process_thread_slice_now(void);
