@@ -92,7 +92,7 @@ int process_thread_slice(uint64_t nanoseconds) {
   struct scheduling wanted = {.size = sizeof wanted};
   if (scheduling_now(&wanted) != 0) return -1;
   if (wanted.policy != 0) return 0;  // real-time, batch or idle: somebody chose that
-  wanted.flags = 0;
+  wanted.flags &= 1;  // SCHED_FLAG_RESET_ON_FORK stays; what else is told cannot be set by the first version
   wanted.runtime = nanoseconds;
   return (int)syscall(SYS_sched_setattr, 0, &wanted, 0);
 }

@@ -18,9 +18,15 @@ import Testing
         TimeSlice.compute()
         return TimeSlice.now
       }
-      return [usual, own, started, computing]
+      // As in a program that one like this has started.
+      let inherited = onThread {
+        TimeSlice.serveOthers()
+        TimeSlice.compute()
+        return TimeSlice.now
+      }
+      return [usual, own, started, computing, inherited]
     }
-    #expect(found == [found[0], TimeSlice.shortest, TimeSlice.shortest, found[0]])
+    #expect(found == [found[0], TimeSlice.shortest, TimeSlice.shortest, found[0], found[0]])
     #expect(try #require(found[0]) > TimeSlice.shortest)
   }
 

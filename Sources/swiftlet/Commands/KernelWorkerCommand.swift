@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarking
 import Glibc
+import KernelRuntime
 import Kernels
 
 /// What `bench kernels` starts for each solution; not for people.
@@ -12,6 +13,7 @@ struct KernelWorkerCommand: ParsableCommand {
   @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 
   func run() throws {
+    TimeSlice.compute()
     KernelWorker(solutions: KernelCatalog.solutions, builders: { KernelBuilding.builders() }).main(
       arguments: arguments)
   }
